@@ -1,0 +1,341 @@
+"""The judge turns a Claim on floats into agreement, disagreement or bluntness; every tolerance lives here.
+
+A bar is worked out from what is known to be inexact: the error both sides carry, a few roundings of
+the code's own answer, and, only where those do not suffice, that code's rounding *measured*: how its
+answer scatters when inputs and cotangent move by units in the last place (an ECnoise table, More and
+Wild, SIAM J. Sci. Comput. 33, 2011), capped so that a hidden low-precision cast is not excused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradverify._claim import Claim
+from gradverify._subject import Broken, step_of
+from gradverify._vectors import Answer, Array, CannotHere, Estimate, Vectors, Weighed, wide
+from gradverify._verdict import Outcome
+
+FAULT = 0.01  # the reference faults change an argument by 1 % of its scale ...
+FAULT_EPS = 16  # ... or by this many eps of its type, whichever is more
+ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
+ROUNDINGS_HALF = 4  # the same for 16-bit types
+NOISE = 10  # standard deviations of measured rounding
+CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
+FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
+BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
+ALONE = 1e-8  # of |v||f|: below this the complex step refutes nothing alone (it passes its self-test with errors of that size)
+ZERO = 1e-4  # of |v||f|: a bar below this makes a zero a seen zero
+EDGE = 1e-3  # of the type's range: expected values above it may overflow in the code
+NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
+SPACINGS = {"float64": (16, 2**26), "float32": (8, 2**9), "float16": (1, 2)}  # in units in the last place
+Sight = Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one claim says. ``sight`` tells for each argument whether a mistake there would have been seen:
+    "decisive", "zero" (both sides vanish within tight bars) or "blunt"; ``smallest`` the least relative mistake seen.
+    """
+
+    outcome: Outcome
+    gap: float = 0.0
+    bar: float = 0.0
+    part: int | None = None
+    index: tuple[int, ...] | None = None
+    left: float | str = 0.0
+    right: float | str = 0.0
+    reason: str = ""
+    note: str = ""
+    sight: Sight = field(default_factory=dict)
+    smallest: float | None = None
+
+
+def judge(claim: Claim, *, measured: bool = False) -> Judgement:
+    """Judge one claim; with ``measured``, the code's own rounding is measured rather than granted by count."""
+    if isinstance(claim.right, CannotHere):
+        return Judgement(Outcome.BLUNT, reason=claim.right.reason)
+    if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
+        return _numbers(claim, claim.left, claim.right, measured)
+    if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
+        return _arrays(claim, claim.left, claim.right, measured)
+    raise TypeError(f"a claim compares two Vectors or two Estimates, not {type(claim.left).__name__} with {type(claim.right).__name__}")
+
+
+# -- numbers: directional derivatives and inner products ------------------------------------------
+
+
+def _numbers(claim: Claim, left: Estimate, right: Estimate, measured: bool) -> Judgement:
+    weighed = left.answers + right.answers
+    bar = left.error + right.error + sum(_rounding_along(w, measured) for w in weighed)
+    with np.errstate(all="ignore"):
+        gap = left.value - right.value if claim.relation == "at most" else abs(left.value - right.value)
+    if not math.isfinite(left.value):
+        return _not_finite(left, right)
+    sight, smallest = _sight_along(weighed, bar)
+    if not weighed:
+        sight = {-1: "decisive" if bar <= FAULT * max(abs(left.value), abs(right.value), 0.0) or bar == 0.0 else "blunt"}
+    found = dict(gap=gap, bar=bar, left=left.value, right=right.value, sight=sight, smallest=smallest)
+    if not math.isfinite(bar):
+        return Judgement(Outcome.BLUNT, reason="the error bar is infinite here", **found)  # type: ignore[arg-type]
+    if gap <= bar:
+        seen = any(s != "blunt" for s in sight.values())
+        reason = "" if seen else f"the error bar {bar:.1e} is too wide to have seen a mistake"
+        return Judgement(Outcome.AGREES if seen else Outcome.BLUNT, reason=reason, **found)  # type: ignore[arg-type]
+    excuse = _blunt_oracle(left, right, gap, weighed)
+    if excuse:
+        return Judgement(Outcome.BLUNT, reason=excuse, **found)  # type: ignore[arg-type]
+    return Judgement(Outcome.DISAGREES, **found)  # type: ignore[arg-type]
+
+
+def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[Weighed, ...]) -> str:
+    """Why the oracle behind the right side may not refute, or nothing."""
+    if not right.source:
+        return ""
+    if right.error > BLUNT * gap:
+        return f"the oracle's error {right.error:.1e} is not far below the gap {gap:.1e}"
+    second = right.second
+    if second is not None and second.error <= BLUNT * gap:
+        apart = abs(left.value - second.value)
+        return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
+    if right.source == "complex step" and weighed:
+        answer = weighed[0].answer
+        size = sum(float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in _naturals(answer).items())
+        if gap < ALONE * size:
+            return "only the complex step sees a gap this small beside |v||f|"
+    return ""
+
+
+def _not_finite(left: Estimate, right: Estimate) -> Judgement:
+    for w in left.answers:
+        for k, p in enumerate(w.answer.parts):
+            bad = np.argwhere(~np.isfinite(p)) if p.dtype.kind == "f" else np.zeros((0, 0))
+            if bad.size or (p.ndim == 0 and p.dtype.kind == "f" and not np.isfinite(p)):
+                index = tuple(int(i) for i in bad[0])
+                if math.isfinite(right.value):
+                    value = float(p[index])
+                    return Judgement(Outcome.DISAGREES, math.inf, right.error, k, index, value, "finite", note="not finite")
+    return Judgement(Outcome.BLUNT, reason="neither side is finite here")
+
+
+def _rounding_along(w: Weighed, measured: bool) -> float:
+    if w.along is None:
+        return 0.0
+    a, total = w.answer, 0.0
+    bars = measured_rounding(a) if measured else [_granted(a, k) for k in range(len(a.parts))]
+    with np.errstate(all="ignore"):
+        for bar, u in zip(bars, w.along, strict=True):
+            if u.size and bar.size:
+                total += float((bar * np.abs(u)).sum())
+    return abs(w.weight) * total
+
+
+def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, str], float | None]:
+    """Would a reference fault of each argument have moved its side beyond the bar?"""
+    sight: dict[int, str] = {}
+    smallest: list[float] = []
+    for w in weighed:
+        if w.along is None:
+            continue
+        for k, (g, u) in enumerate(zip(w.answer.parts, w.along, strict=True)):
+            if not g.size or not u.size or not np.any(u):
+                continue
+            fault = max(FAULT, FAULT_EPS * w.answer.eps[k])
+            with np.errstate(all="ignore"):
+                top = abs(w.weight) * float(np.max(np.abs(wide(g) * wide(u))))
+            if top > 0:
+                seen = bar < fault * top
+                if seen:
+                    smallest.append(bar / top)
+            else:
+                natural = _naturals(w.answer).get(k)
+                size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
+                seen = False
+                if bar <= ZERO * size or bar == 0.0:
+                    sight.setdefault(k, "zero")
+            if seen:
+                sight[k] = "decisive"
+            else:
+                sight.setdefault(k, "blunt")
+    return sight, max(smallest) if smallest else None
+
+
+# -- arrays: entry by entry -----------------------------------------------------------------------
+
+
+def _arrays(claim: Claim, left: Vectors, right: Vectors, measured: bool) -> Judgement:
+    worst: Judgement | None = None
+    ratio, hint, sight, smallest = -1.0, "", {}, []
+    exact = claim.relation == "same bits"
+    for k, (a, b) in enumerate(zip(left, right, strict=True)):
+        if a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub":
+            if np.array_equal(a, b):
+                sight[k] = "decisive"
+                continue
+            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, str(a), str(b), note=claim.what)
+        if a.shape != b.shape:
+            shapes = f"shape {a.shape}", f"shape {b.shape}"
+            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *shapes, note=claim.what)
+        if not a.size:
+            continue
+        same = a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+        if exact and same:
+            sight[k] = "decisive"
+            continue
+        gap, bar = _gap(claim, a, b), _entry_bar(left, right, k, measured)
+        top = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
+        fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
+        widest = float(np.max(bar, initial=0.0))
+        sight[k] = "decisive" if widest < fault * top else "zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"
+        if top > 0:
+            smallest.append(widest / top)
+        with np.errstate(all="ignore"):
+            over = np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
+        i = np.unravel_index(int(np.argmax(over)), over.shape)
+        if over[i] > max(ratio, 0.0):
+            index = tuple(int(n) for n in i)
+            ratio = float(over[i])
+            worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, _number(a[i]), _number(b[i]), note=claim.what)
+        elif exact:
+            hint = "not bit for bit, but within rounding"
+    least = max(smallest) if smallest else None
+    if worst is not None:
+        return worst
+    if not sight:
+        return Judgement(Outcome.BLUNT, reason="there is nothing to compare: no entry", sight=sight)
+    if all(s == "blunt" for s in sight.values()):
+        return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
+    return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=least)
+
+
+def _number(a: Any) -> float | str:
+    return float(a) if np.asarray(a).dtype.kind != "c" else str(a)
+
+
+def _gap(claim: Claim, a: Array, b: Array) -> Array:
+    """|a - b| (or a - b for "at most"); 0 where both are the same infinity or NaN, infinite where one is."""
+    with np.errstate(all="ignore"):
+        difference = wide(a) - wide(b) if a.dtype.kind != "c" else np.abs(a - b)
+        gap = difference if claim.relation == "at most" else np.abs(difference)
+        both = (a == b) | (np.isnan(a) & np.isnan(b)) if a.dtype.kind in "fc" and b.dtype.kind in "fc" else a == b
+        limit = EDGE * float(np.finfo(a.dtype).max) if a.dtype.kind == "f" else np.inf
+        excused = ~np.isfinite(a) & (~np.isfinite(b) | (np.abs(b) > limit))
+    return np.where(both | excused, 0.0, np.where(np.isnan(gap), np.inf, gap))
+
+
+def _entry_bar(left: Vectors, right: Vectors, k: int, measured: bool) -> Array:
+    bar = np.nan_to_num(left.bars()[k] + right.bars()[k], nan=0.0, posinf=0.0)
+    for w in (*left.answers, *right.answers):
+        own = measured_rounding(w.answer)[k] if measured else _granted(w.answer, k)
+        bar = bar + abs(w.weight) * np.nan_to_num(own, nan=0.0, posinf=0.0)
+    return np.asarray(bar)
+
+
+def _zero_seen(left: Vectors, right: Vectors, k: int, bar: Array) -> bool:
+    naturals = [_naturals(w.answer).get(k) for w in (*left.answers, *right.answers)]
+    return all(n is None or bool(np.all(bar <= ZERO * n)) for n in naturals)
+
+
+# -- the rounding of the subject's own code -------------------------------------------------------
+
+
+def _granted(answer: Answer, k: int) -> Array:
+    """A few roundings of every entry's own size."""
+    part, eps = answer.parts[k], answer.eps[k]
+    count = ROUNDINGS_HALF if part.dtype == np.float16 or eps > 1e-4 else ROUNDINGS
+    return count * eps * np.abs(part.astype(np.float64)) if part.dtype.kind == "f" else np.zeros(part.shape)
+
+
+def _naturals(answer: Answer) -> dict[int, Array]:
+    """|v||f|/s_i for every entry (the size without cancellation), worked out once for each answer."""
+    if "natural" not in answer.memo:
+        try:
+            sizes = answer.natural()
+        except Broken:
+            sizes = tuple(np.zeros(p.shape) for p in answer.parts)
+        answer.memo["natural"] = {k: n for k, n in enumerate(sizes) if n.size and n.shape == answer.parts[k].shape}
+    return dict(answer.memo["natural"])
+
+
+def measured_rounding(answer: Answer) -> tuple[Array, ...]:
+    """min(10 sigma, cap) + twice the answer to one unit in the last place, and never below the floor."""
+    if "rounding" not in answer.memo:
+        answer.memo["rounding"] = _measure(answer)
+    return tuple(answer.memo["rounding"])
+
+
+def _measure(answer: Answer) -> tuple[Array, ...]:
+    coarse = answer.low if answer.low in NEAR else "float64"
+    rng = np.random.default_rng(20261)
+    shapes = [p.shape for p in answer.parts]
+    sigma = [np.zeros(s) for s in shapes]
+    response = [np.zeros(s) for s in shapes]
+    for _ in range(2):
+        base = _beside(answer.x, answer.moves, NEAR[coarse], rng)
+        for spacing in SPACINGS[coarse]:
+            table = _table(answer, base, spacing, rng)
+            if table is None:
+                continue
+            for k, rows in enumerate(table):
+                if rows is not None:
+                    orders = (3, 4) if spacing > 2**6 else (2, 3, 4)
+                    sigma[k] = np.maximum(sigma[k], _scatter(rows, orders))
+                    response[k] = np.maximum(response[k], np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing)
+    naturals, out = _naturals(answer), []
+    for k, part in enumerate(answer.parts):
+        eps = answer.eps[k]
+        natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
+        cap = np.maximum(CAP * eps * natural, 64 * response[k])
+        budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
+        out.append(np.maximum(budget, FLOOR * eps * natural) + _granted(answer, k))
+    return tuple(out)
+
+
+def _beside(x: Vectors, moves: tuple[int, ...], distance: float, rng: np.random.Generator) -> Vectors:
+    parts = list(x.parts)
+    for k in moves:
+        step = distance * step_of(x[k]) * (rng.integers(0, 2, x[k].shape) * 2 - 1) * rng.uniform(0.5, 1.5, x[k].shape)
+        parts[k] = (x[k].astype(np.float64) + step).astype(x[k].dtype)
+    return Vectors(tuple(parts), bare=x.bare)
+
+
+def _table(answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator) -> list[Array | None] | None:
+    """Seven answers on a line through ``base``, inputs and (co)tangent moved by ``spacing`` ulps a step."""
+    signs = [rng.integers(0, 2, p.shape) * 2 - 1 if k in answer.moves else None for k, p in enumerate(base)]
+    turn = [rng.integers(0, 2, p.shape) * 2 - 1 if p.dtype.kind == "f" else None for p in answer.v]
+
+    def ulps(p: Array, sign: Array | None, count: int) -> Array:
+        if sign is None or p.dtype.kind != "f":
+            return p
+        return np.asarray(p + (count * spacing * sign * np.spacing(np.abs(p))).astype(p.dtype)).astype(p.dtype)
+
+    rows: list[tuple[Array, ...]] = []
+    for j in range(-3, 4):
+        x = Vectors(tuple(ulps(p, s, j) for p, s in zip(base, signs, strict=True)), bare=base.bare)
+        v = Vectors(tuple(ulps(p, s, j) for p, s in zip(answer.v, turn, strict=True)), bare=answer.v.bare)
+        try:
+            rows.append(answer.again(x, v))
+        except Broken:
+            return None
+    out: list[Array | None] = []
+    for k, part in enumerate(answer.parts):
+        same = part.size and all(r[k].shape == part.shape for r in rows)
+        out.append(np.stack([wide(r[k]) for r in rows]) if same else None)
+    return out
+
+
+def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:
+    """The standard deviation of the noise in seven equally spaced values, from differences of these orders."""
+    best = np.zeros(rows.shape[1:])
+    with np.errstate(all="ignore"):
+        for order in orders:
+            d = np.diff(rows, n=order, axis=0)
+            factor = math.factorial(order) ** 2 / math.factorial(2 * order)
+            best = np.maximum(best, np.sqrt(factor * np.mean(d.astype(np.float64) ** 2, axis=0)))
+    return np.nan_to_num(best, nan=0.0, posinf=0.0)
+
+

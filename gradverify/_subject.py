@@ -1,0 +1,174 @@
+"""A Subject is a function, the derivative it claims, and the domain where it claims it."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradverify._domain import Domain
+from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, unit
+
+NOTHING = np.zeros(0)  # the part of a tangent or gradient that belongs to an argument not differentiated
+
+
+class Broken(Exception):
+    """What the subject's code did when called: it raised, or answered what cannot be read as promised."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule} {what}")
+        self.rule, self.what = rule, what
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function ``value(*inputs, **options)`` with a ``vjp(g, *inputs)``, a ``jvp(u, *inputs)``, or both.
+
+    ``value`` returns an array or a tuple of arrays; ``vjp`` a gradient for each input (``None`` where
+    it is not differentiated), ``jvp`` what ``value`` returns. ``spec`` names the laws it promises
+    beyond the derivative. A Subject is called like its function; a law calls its rules on Vectors,
+    as copies, so that nothing of the caller's can be changed.
+    """
+
+    name: str
+    value: Callable[..., Any]
+    domain: Domain
+    vjp: Callable[..., Any] | None = None
+    jvp: Callable[..., Any] | None = None
+    spec: str = ""
+    dtypes: tuple[str, ...] = ("float64",)
+    options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    parts: tuple[Subject, ...] = ()  # what a network is made of, in order
+    at: Mapping[str, Any] = field(default_factory=dict)  # the options in force
+    call: str = ""  # how a witness names it: "softmax, vjp=softmax_vjp"
+    literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.value(*inputs, **options)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The arguments' names, in order."""
+        return self.domain.names
+
+    def given(self, options: Mapping[str, Any]) -> Subject:
+        """The same subject with these options in force."""
+        return dataclasses.replace(self, at=dict(options)) if options else self
+
+    def forward(self, x: Vectors) -> Vectors:
+        """The value at x, one part for each output. Raises Broken where the code does."""
+        y = outputs(self.name, self.observe("value", x)[0])
+        moves = self.domain.smooth
+        answer = Answer(
+            lambda x, _: outputs(self.name, self.observe("value", x)[0]).parts,
+            x, x.only(), y.parts, lambda: tuple(np.abs(p) for p in y.parts), moves, coarsest(x, moves),
+        )  # fmt: skip
+        return Vectors(y.parts, None, (Weighed(answer),), y.bare)
+
+    def pullback(self, x: Vectors, v: Vectors) -> Vectors:
+        """J(x)' v as the claimed rule answers it: one part for each input, empty where none is claimed."""
+        parts = self._gradients(x, v)
+        moves = tuple(k for k, p in enumerate(parts) if p.size)
+
+        def natural() -> tuple[Array, ...]:
+            size = _size(self.forward(x), v)
+            return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
+
+        answer = Answer(self._gradients, x, v, parts, natural, moves, coarsest(x, moves))
+        return Vectors(parts, None, (Weighed(answer),))
+
+    def pushforward(self, x: Vectors, u: Vectors) -> Vectors:
+        """J(x) u as the claimed forward rule answers it: one part for each output."""
+        tangents = self._tangents(x, u)
+        moves = tuple(k for k, p in enumerate(u) if p.size)
+
+        def natural() -> tuple[Array, ...]:
+            ratio = max((float(np.max(np.abs(p) / step_of(x[k]), initial=0.0)) for k, p in enumerate(u) if p.size), default=1.0)
+            return tuple(ratio * np.abs(p) for p in self.forward(x))
+
+        answer = Answer(self._tangents, x, u, tangents, natural, moves, coarsest(x, moves))
+        return Vectors(tangents, None, (Weighed(answer),))
+
+    def observe(self, rule: str, x: Vectors, v: Vectors | None = None) -> tuple[Any, tuple[Array, ...]]:
+        """Call ``value``, ``vjp`` or ``jvp`` on copies; its raw answer, and the copies as it left them ((co)tangents first)."""
+        function = getattr(self, rule)
+        handed = tuple(clone(a) for a in x)
+        first: tuple[Array, ...] = ()
+        leading: tuple[Any, ...] = ()
+        if v is not None:
+            first = tuple(clone(np.asarray(p)) for p in v)
+            leading = (first[0] if v.bare else first,)
+        label = self.name if rule == "value" else f"{self.name}'s {rule}"
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                out = function(*leading, *handed, **self.at)
+        except Exception as failure:
+            raise Broken(label, f"raised {type(failure).__name__}: {failure}") from failure
+        return out, first + handed
+
+    def _gradients(self, x: Vectors, v: Vectors) -> tuple[Array, ...]:
+        out, _ = self.observe("vjp", x, v)
+        label, n = f"{self.name}'s vjp", len(x)
+        given = tuple(out) if isinstance(out, tuple | list) else (out,)
+        if len(given) != n:
+            raise Broken(label, f"returned {len(given)} gradient(s) for {n} input(s); give one for each, None where not differentiated")
+        smooth = self.domain.smooth
+        return tuple(NOTHING if g is None or k not in smooth else _read(label, g) for k, g in enumerate(given))
+
+    def whole_tangent(self, x: Vectors, u: Vectors) -> Vectors:
+        """u in the inputs' shapes and dtypes, zeros where it has nothing, as a forward rule takes it."""
+        full = (
+            (p if p.size or not a.size else np.zeros(a.shape)).astype(a.dtype if a.dtype.kind == "f" else np.float64)
+            for p, a in zip(u, x, strict=True)
+        )
+        return Vectors(tuple(full), bare=len(x) == 1)
+
+    def _tangents(self, x: Vectors, u: Vectors) -> tuple[Array, ...]:
+        out, _ = self.observe("jvp", x, self.whole_tangent(x, u))
+        return outputs(f"{self.name}'s jvp", out).parts
+
+
+def outputs(label: str, out: Any) -> Vectors:
+    """What a function returned, as Vectors that remember whether it was a bare array."""
+    if isinstance(out, tuple | list):
+        return Vectors(tuple(_read(label, o) for o in out))
+    return Vectors((_read(label, out),), bare=True)
+
+
+def _read(label: str, out: Any) -> Array:
+    if out is None:
+        raise Broken(label, "returned None; return an array")
+    try:
+        array = np.asarray(out)
+    except Exception as failure:
+        raise Broken(label, f"returned {type(out).__name__}, which is no array: {failure}") from failure
+    if array.dtype.kind not in "fciub":
+        raise Broken(label, f"returned {type(out).__name__} of dtype {array.dtype}; return numbers")
+    return array
+
+
+def _size(y: Vectors, v: Vectors) -> float:
+    """|v||f| = sum_j |v_j f_j|, the size of what was summed."""
+    with np.errstate(all="ignore"):
+        return sum(float(np.abs(p.astype(np.float64) * v[k]).sum()) for k, p in enumerate(y))
+
+
+def step_of(a: Array) -> Array:
+    """The natural step of every entry: |a_i|, and at 0 the RMS of the others, or 1."""
+    size = np.abs(a).astype(np.float64)
+    other = size[(size > 0) & np.isfinite(size)]
+    top = float(other.max(initial=0.0))
+    rms = top * float(np.sqrt(np.mean((other / top) ** 2))) if top > 0 else 1.0
+    return np.where(size > 0, size, rms)
+
+
+def coarsest(x: Vectors, positions: tuple[int, ...]) -> str:
+    """The name of the floating type with the largest spacing among these parts."""
+    kinds = [x[k].dtype for k in positions if x[k].dtype.kind == "f"] or [np.dtype(np.float64)]
+    return max(kinds, key=unit).name

@@ -1,0 +1,197 @@
+"""Tuples of arrays form one vector space, and every number that is not exact travels with its error.
+
+A :class:`Vectors` is one element of that space: a point, a tangent, a cotangent or a gradient, one
+array for each argument. Sums and inner products are taken in extended precision; what
+is handed back to the subject is in its own type again, and the rounding is carried. What the subject's own code computed keeps its :class:`Answer`, so that the
+judge can measure that code's rounding where it matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Wide = np.longdouble  # sums are taken in this type
+EPS_WIDE = float(np.finfo(Wide).eps)
+
+
+class Misfit(Exception):
+    """Two vectors of different shapes met: no law about their numbers can be judged."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A real number known to within ``error`` (an absolute half-width, >= 0); ``answers`` say whose rounding is not in it yet."""
+
+    value: float
+    error: float = 0.0
+    answers: tuple[Weighed, ...] = ()
+    source: str = ""
+    second: Estimate | None = None  # what an oracle of another kind says of the same number
+
+    def __post_init__(self) -> None:
+        if not self.error >= 0:
+            object.__setattr__(self, "error", float("inf"))
+
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(self.value + other.value, self.error + other.error, self.answers + other.answers)
+
+    def __rmul__(self, a: float) -> Estimate:
+        return Estimate(a * self.value, abs(a) * self.error, tuple(w.times(a) for w in self.answers))
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        return self + (-1.0) * other
+
+
+@dataclass(frozen=True)
+class CannotHere:
+    """An oracle's honest refusal: no derivative is known at this point, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One call of a claimed rule: ``again(x, v)`` repeats it at another point and (co)tangent."""
+
+    again: Callable[[Vectors, Vectors], tuple[Array, ...]]
+    x: Vectors
+    v: Vectors
+    parts: tuple[Array, ...]
+    natural: Callable[[], tuple[Array, ...]]  # the size that every entry has without cancellation
+    moves: tuple[int, ...]  # the parts of x that may be moved to measure rounding
+    low: str = "float64"  # the coarsest type among inputs and answer
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def eps(self) -> tuple[float, ...]:
+        """The unit roundoff of each part: its own type's, or the coarsest input's if that is coarser."""
+        return tuple(max(unit(p.dtype), unit(self.low)) for p in self.parts)
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """An answer times a number, or (``along``) its inner product with fixed vectors."""
+
+    answer: Answer
+    weight: float = 1.0
+    along: Vectors | None = None
+
+    def times(self, a: float) -> Weighed:
+        return Weighed(self.answer, a * self.weight, self.along)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """An element of a product of array spaces: ``parts`` (any shapes), with an entrywise ``error`` or none."""
+
+    parts: tuple[Array, ...]
+    error: tuple[Array, ...] | None = None
+    answers: tuple[Weighed, ...] = ()
+    bare: bool = False  # a single array rather than a tuple of one
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[Array]:
+        return iter(self.parts)
+
+    def __getitem__(self, k: int) -> Array:
+        return self.parts[k]
+
+    @property
+    def size(self) -> int:
+        return sum(p.size for p in self.parts)
+
+    def __add__(self, other: Vectors) -> Vectors:
+        parts, error = [], []
+        answers = self.answers + other.answers
+        for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
+            _fit(a, b)
+            total = wide(a) + wide(b)
+            kept = total if answers else total.astype(np.result_type(a, b))
+            parts.append(kept)
+            error.append(e + e2 + EPS_WIDE * np.abs(total) + np.abs(wide(kept) - total))
+        return Vectors(tuple(parts), tuple(error), answers, self.bare)
+
+    def __rmul__(self, a: float) -> Vectors:
+        parts, error = [], []
+        for p, e in zip(self.parts, self.bars(), strict=True):
+            product = a * wide(p)
+            kept = product if self.answers else product.astype(p.dtype)
+            parts.append(kept)
+            error.append(abs(a) * e + EPS_WIDE * np.abs(product) + np.abs(wide(kept) - product))
+        return Vectors(tuple(parts), tuple(error), tuple(w.times(a) for w in self.answers), self.bare)
+
+    def __sub__(self, other: Vectors) -> Vectors:
+        return self + (-1.0) * other
+
+    def bars(self) -> tuple[Array, ...]:
+        """The known error of every entry; zeros for exact vectors."""
+        return self.error or tuple(np.zeros(p.shape) for p in self.parts)
+
+    def inner(self, other: Vectors) -> Estimate:
+        """The sum of products over all parts, with the rounding of its own terms."""
+        total, rounding, error = Wide(0), Wide(0), 0.0
+        for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
+            if not a.size or not b.size:
+                continue
+            _fit(a, b)
+            terms = wide(a) * wide(b)
+            total += terms.sum()
+            rounding += (2 + np.log2(terms.size + 2)) * EPS_WIDE * np.abs(terms).sum()
+            error += float((e * np.abs(b)).sum() + (e2 * np.abs(a)).sum())
+        if self.answers and other.answers:
+            raise TypeError("an inner product of two answers is not linear in either; make one of them exact")
+        answers = tuple(Weighed(w.answer, w.weight, other) for w in self.answers)
+        answers += tuple(Weighed(w.answer, w.weight, self) for w in other.answers)
+        return Estimate(float(total), error + float(rounding), answers)
+
+    def exact(self) -> Vectors:
+        """The same numbers, taken as they are: no error, no answers."""
+        return Vectors(self.parts, bare=self.bare)
+
+    def only(self, *positions: int) -> Vectors:
+        """These parts, and nothing (no entry) elsewhere."""
+        kept = tuple(p if k in positions else np.zeros(0) for k, p in enumerate(self.parts))
+        return Vectors(kept, bare=self.bare)
+
+
+def _fit(a: Array, b: Array) -> None:
+    if a.shape != b.shape:
+        raise Misfit(f"shapes {a.shape} and {b.shape} differ")
+
+
+def wide(a: Array) -> Array:
+    """The same numbers in extended precision (integers and booleans included)."""
+    return np.asarray(a).astype(Wide)
+
+
+def unit(dtype: Any) -> float:
+    """The spacing of numbers of this type next to 1; 0 for types that round nothing."""
+    kind = np.dtype(dtype)
+    return float(np.finfo(kind).eps) if kind.kind in "fc" else 0.0
+
+
+def clone(a: Array) -> Array:
+    """A copy in the same memory layout (strides of any sign, zero included), writeable or not as ``a`` is."""
+    if a.flags.c_contiguous or not a.size:
+        out = a.copy()
+    else:
+        spans = [(n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)]
+        start = -sum(min(span, 0) for span in spans)
+        memory = np.zeros(start + sum(max(span, 0) for span in spans) + a.itemsize, np.uint8)
+        out = np.ndarray(a.shape, a.dtype, memory.data, start, a.strides)
+        out[...] = a
+    out.flags.writeable = a.flags.writeable
+    return out
+
+
+def vectors(parts: Sequence[Any]) -> Vectors:
+    """Exact vectors from anything array-like."""
+    return Vectors(tuple(np.asarray(p) for p in parts))

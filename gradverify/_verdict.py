@@ -1,0 +1,131 @@
+"""Trials become Findings, Findings a Verdict, Verdicts a Report; each is a value and raises nothing by itself."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradverify._errors import LawBroken, Misuse, NothingDecided
+
+
+class Status(enum.StrEnum):
+    """FAILS on a confirmed disagreement, HOLDS when every cell was decided and agrees, else UNDECIDED."""
+
+    HOLDS = "HOLDS"
+    FAILS = "FAILS"
+    UNDECIDED = "UNDECIDED"
+
+
+class Outcome(enum.StrEnum):
+    """What one trial says: blunt means that a mistake would not have been seen."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    BLUNT = "blunt"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One confirmed disagreement: where it is, both sides, and the width within which they had to agree."""
+
+    law: str
+    argument: str
+    index: tuple[int, ...] | None
+    claimed: float | str
+    expected: float | str
+    error: float
+    cause: str = ""
+    witness: str = ""
+    dtype: str = ""
+    where: str = ""
+    inputs: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    cotangent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The entry as a user writes it: ``W1[3, 7]``."""
+        return self.argument + (f"[{', '.join(map(str, self.index))}]" if self.index else "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a Method says of one law about one subject, and how much that is worth.
+
+    ``trials`` were made, ``decisive`` of them would have seen a mistake; ``smallest`` is the smallest
+    relative mistake of a whole argument that every decided cell would have shown. ``reason`` says why
+    it is UNDECIDED.
+    """
+
+    subject: str
+    law: str
+    statement: str
+    status: Status
+    by: str
+    trials: int = 0
+    decisive: int = 0
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    scope: str = ""
+    smallest: float | None = None
+    derivative: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdicts of one check, the seed that repeats it, and what was assumed or skipped."""
+
+    verdicts: tuple[Verdict, ...]
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        """FAILS if any verdict does; UNDECIDED if a derivative is undecided, or nothing was judged; else HOLDS."""
+        if any(v.status is Status.FAILS for v in self.verdicts):
+            return Status.FAILS
+        undecided = any(v.status is Status.UNDECIDED and v.derivative for v in self.verdicts)
+        decided = any(v.status is Status.HOLDS for v in self.verdicts)
+        return Status.HOLDS if decided and not undecided else Status.UNDECIDED
+
+    @property
+    def ok(self) -> bool:
+        """True when the status is HOLDS."""
+        return self.status is Status.HOLDS
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every confirmed disagreement, in the order of the verdicts."""
+        return tuple(f for v in self.verdicts for f in v.findings)
+
+    def require(self) -> Report:
+        """This report if it holds; raises LawBroken on FAILS, NothingDecided on UNDECIDED."""
+        if self.status is Status.FAILS:
+            raise LawBroken(str(self))
+        if self.status is Status.UNDECIDED:
+            raise NothingDecided(str(self))
+        return self
+
+    def __bool__(self) -> bool:
+        raise Misuse("the truth of a Report is ambiguous: write report.ok, or report.require() to raise on a failure.")
+
+    def __str__(self) -> str:
+        from gradverify._render import plain
+
+        return plain(self)
+
+    def _repr_markdown_(self) -> str:
+        from gradverify._render import markdown
+
+        return markdown(self)
+
+    def to_json(self) -> str:
+        """The report as JSON text with sorted keys; numbers keep every digit."""
+        from gradverify._render import as_json
+
+        return as_json(self)

@@ -1,0 +1,65 @@
+"""Laws that need no derivative: what every well-behaved rule keeps, whatever it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradverify._claim import Claim, equal, same_bits
+from gradverify._law import law
+from gradverify._subject import NOTHING, Subject
+from gradverify._vectors import Estimate, Vectors
+
+
+@law(needs=())
+def inputs_are_left_unchanged(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
+    """No rule writes into its inputs, its cotangent or its tangent."""
+    _, after = f.observe("value", x)
+    yield same_bits(Vectors(after), x.exact(), f"{f.name} writes into its input")
+    if f.vjp is not None:
+        _, after = f.observe("vjp", x, v)
+        n = len(v)
+        yield same_bits(Vectors(after[:n]), v.exact(), "the vjp writes into the cotangent", about="output")
+        yield same_bits(Vectors(after[n:]), x.exact(), "the vjp writes into an input")
+    if f.jvp is not None:
+        full = f.whole_tangent(x, u)
+        _, after = f.observe("jvp", x, full)
+        yield same_bits(Vectors(after[: len(full)]), full, "the jvp writes into the tangent")
+        yield same_bits(Vectors(after[len(full) :]), x.exact(), "the jvp writes into an input")
+
+
+@law(needs=())
+def same_answer_twice(f: Subject, x: Vectors, y: Vectors, v: Vectors, w: Vectors, u: Vectors) -> Iterator[Claim]:
+    """A rule called again with the same arguments answers the same, whatever was called in between."""
+    first = f.forward(x)
+    if f.vjp is not None:
+        answer = f.pullback(x, v)
+        f.forward(y)
+        f.pullback(y, w)
+        yield same_bits(f.pullback(x, v), answer, "the vjp answers differently the second time")
+    if f.jvp is not None:
+        once = f.pushforward(x, u)
+        yield same_bits(f.pushforward(x, u), once, "the jvp answers differently the second time", about="output")
+    yield same_bits(f.forward(x), first, f"{f.name} answers differently the second time", about="output")
+
+
+@law
+def shape_and_dtype_are_kept(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
+    """Every gradient has the shape and the dtype of its input."""
+    g = f.pullback(x, v)
+    judged = [k for k, p in enumerate(g) if p.size]
+    yield same_bits(_forms(g, judged), _forms(x, judged), "the gradient must have its input's shape and dtype")
+
+
+def _forms(arrays: Vectors, positions: list[int]) -> Vectors:
+    """dtype and shape, in words, of these parts."""
+    return Vectors(tuple(np.asarray(f"{a.dtype.name} {a.shape}") if k in positions else NOTHING for k, a in enumerate(arrays)))
+
+
+@law(needs=())
+def finite_in_finite_out(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
+    """Finite inputs give a finite value and a finite gradient: the code neither overflows nor divides by zero."""
+    for name, y in (("value", f.forward(x)), ("vjp", f.pullback(x, v) if f.vjp is not None else Vectors(()))):
+        bad = sum(int(p.size - np.isfinite(p).sum()) for p in y if p.dtype.kind == "f")
+        yield equal(Estimate(float(bad)), Estimate(0.0), f"entries of the {name} that are not finite")

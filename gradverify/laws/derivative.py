@@ -1,0 +1,77 @@
+"""Laws that say whether a claimed derivative is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradverify._claim import Claim, equal
+from gradverify._law import law
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import Vectors
+from gradverify.oracles.extended import lifted
+
+
+@law(derivative=True, almost_everywhere=True)
+def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
+    """<pullback(x, v), u> = <v, Df(x) u>
+
+    In a type below float64 the formula is judged by its twin (the same rule on float64 copies of the
+    same rounded inputs) and the low-precision answer, entry by entry, against its own twin.
+    """
+    y, w = lifted(x), lifted(v)
+    twin = f.pullback(x, v) if y is x else _twin(f, y, w)
+    if twin is None:
+        yield equal(f.pullback(x, v).inner(u), D.directional(f, y, u, w))
+        return
+    yield equal(twin.inner(u), D.directional(f, y, u, w), "" if y is x else "the formula, on float64 copies of the inputs")
+    if y is not x:
+        yield equal(f.pullback(x, v), twin, "the answer, against the same formula in float64")
+
+
+def _twin(f: Subject, y: Vectors, w: Vectors) -> Vectors | None:
+    """The pullback on float64 copies, if the rule takes them and answers in float64."""
+    try:
+        twin = f.pullback(y, w)
+    except Broken:
+        return None
+    return twin if all(p.dtype == np.float64 for p in twin if p.size) else None
+
+
+@law(needs=("jvp",), derivative=True, almost_everywhere=True)
+def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
+    """<v, pushforward(x, u)> = <v, Df(x) u>"""
+    yield equal(f.pushforward(x, u).inner(v), D.directional(f, lifted(x), u, lifted(v)))
+
+
+@law(needs=("vjp", "jvp"))
+def pullback_is_the_adjoint(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
+    """<pushforward(x, u), v> = <u, pullback(x, v)>
+
+    Needs no oracle: the two rules hold each other to account.
+    """
+    yield equal(f.pushforward(x, u).inner(v), f.pullback(x, v).inner(u))
+
+
+@law
+def pullback_is_linear(f: Subject, x: Vectors, v: Vectors, w: Vectors, a: float) -> Iterator[Claim]:
+    """pullback(x, v + a w) = pullback(x, v) + a pullback(x, w)
+
+    True of every correct pullback, smooth point or kink; needs no oracle.
+    """
+    yield equal(f.pullback(x, v + a * w), f.pullback(x, v) + a * f.pullback(x, w))
+
+
+@law
+def pullback_remembers_nothing(f: Subject, x: Vectors, y: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
+    """After a call at x, pullback(y, v) is the derivative at y.
+
+    A rule that keeps what an earlier call saw answers for the wrong point. The oracle is asked only
+    where the answer at y is the answer at x, bit for bit.
+    """
+    f.forward(x)
+    before, after = f.pullback(x, v), f.pullback(y, v)
+    if all(np.array_equal(p, q) for p, q in zip(before, after, strict=True)):
+        yield equal(after.inner(u), D.directional(f, lifted(y), u, lifted(v)))

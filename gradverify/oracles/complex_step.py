@@ -1,0 +1,86 @@
+"""Im f(x + ihu)/h is the derivative of an analytic f to machine precision; it is believed only where differences confirm it.
+
+No subtraction, so no cancellation: h = 2^-80 (Squire and Trapp, SIAM Review 40, 1998). abs, norms,
+comparisons and casts silently answer 0 or something else: hence the self-test against a block of
+real differences, output by output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify.oracles.finite_difference import Block, Slopes, blocks, combined
+from gradverify.oracles.line import Line, flat, moved
+
+H = 2.0**-80
+
+
+def raw(line: Line) -> Array | CannotHere:
+    """The imaginary parts over h, not yet believed."""
+    try:
+        out = line.subject.forward(moved(line.x, line.u, 1j * H, np.complex128))
+    except Broken as failure:
+        return CannotHere(f"complex step: {failure}")
+    if any(p.dtype.kind != "c" for p in out):
+        return CannotHere("complex step: the function dropped the imaginary part")
+    got = flat(out, np.complex128)
+    if got.shape != line.f0.shape:
+        return CannotHere("complex step: the function answers complex inputs in another shape")
+    slope = got.imag / H
+    close = np.abs(got.real - line.f0) <= 1e-6 * np.abs(line.f0) + 1e-12 * np.max(np.abs(line.f0), initial=0.0)
+    if not np.all(np.isfinite(slope)) or not np.all(close):
+        return CannotHere("complex step: the function answers complex inputs with other values")
+    return slope
+
+
+def settled(line: Line, slope: Array) -> Slopes:
+    """The complex step's slopes with their bars: eight roundings of the slope and of the value it came with."""
+    eps = float(np.finfo(np.float64).eps)
+    bar = 8 * eps * (np.abs(slope) + np.abs(line.f0).astype(np.float64))
+    return Slopes(slope, bar, np.ones(slope.shape, bool))
+
+
+def confirms(b: Block, slope: Array, size: Array) -> Array:
+    """Where this block of differences is sharp and agrees with the complex step."""
+    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + size)
+    sharp = (b.bar <= 0.01 * np.abs(slope)) | (b.bar <= 1e-6 * size)
+    return b.counts & sharp & (np.abs(b.value - slope) <= b.bar + own)
+
+
+def refutes(b: Block, slope: Array, size: Array) -> Array:
+    """Where this block of differences is sharp and says something else."""
+    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + size)
+    return b.counts & (np.abs(b.value - slope) > 4 * (b.bar + own)) & (b.bar <= 0.01 * np.abs(b.value - slope))
+
+
+def self_test(line: Line, slope: Array, weight: Array) -> bool:
+    """Do differences confirm the complex step at every output that matters, and refute it at none?"""
+    size = np.abs(line.f0).astype(np.float64)
+    confirmed = np.zeros(slope.shape, bool)
+    for b in blocks(line, "float64"):
+        if np.any(refutes(b, slope, size)[weight > 0]):
+            return False
+        confirmed |= confirms(b, slope, size)
+        if confirmed[weight > 0].all():
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class ComplexStep:
+    """The oracle: the complex step, confirmed by differences along the same line."""
+
+    def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
+        """<v, f'(x) u> with its error, or why the complex step is not to be believed here."""
+        line = Line(subject, x, u, flat(subject.forward(x)))
+        slope = raw(line)
+        if isinstance(slope, CannotHere):
+            return slope
+        weights = flat(v).astype(np.float64)
+        if not self_test(line, slope, np.abs(weights)):
+            return CannotHere("complex step: differences do not confirm it here")
+        return combined(line, settled(line, slope), weights, "complex step")

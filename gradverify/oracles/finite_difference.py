@@ -1,0 +1,155 @@
+"""Central differences over several steps give a derivative with an error bar, or say that none is known.
+
+A block is three steps h, h/2, h/4 and two Richardson columns. Its bar is made of the columns'
+spread, of the rounding of f (measured from the block's own even part) over the smallest step, and of
+a guard against functions that are not smooth to second order. A block counts for an output where
+the gap of its one-sided slopes shrinks with the step. Input rounding is absent: steps are exact
+(see ``line``). The value is known once two blocks agree; a value never confirmed at two scales is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradverify._subject import Subject
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify.oracles.line import Line, flat
+
+STEPS = {"float64": (6, 8, 10, 12, 15, 19, 24, 29, 34), "longdouble": (14, 20, 26, 33, 40)}  # h = 2^-k
+KINDS = {"float64": np.float64, "longdouble": np.longdouble}
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """The derivative of every output along a line, its bar, and where it is known."""
+
+    value: Array
+    bar: Array
+    known: Array
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one triple of steps says of every output; ``counts`` where its one-sided slopes close up."""
+
+    value: Array
+    bar: Array
+    counts: Array
+    noise: Array  # the rounding of f seen in this block
+    converged: Array
+
+
+def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
+    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered to some larger step; updated in place."""
+    eps = np.finfo(f0.dtype).eps
+    up, down = [phi(h / 2**k) for k in range(3)], [phi(-h / 2**k) for k in range(3)]
+    d1, d2, d3 = ((p - m) / (2 * h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True)))
+    r1, r2 = (4 * d2 - d1) / 3, (4 * d3 - d2) / 3
+    value = (16 * r2 - r1) / 15
+    spread = np.abs(value - r2)
+    size = np.max(np.abs([*up, *down]), axis=0)
+
+    even = [(p + m) / 2 - f0 for p, m in zip(up, down, strict=True)]
+    noise = np.abs(even[0] - 20 * even[1] + 64 * even[2]) / 67  # exact for t^2 and t^4
+    converged = spread <= 1e-3 * np.abs(value)
+    pooled = converged & (size > 0)
+    share = float(np.median(noise[pooled] / size[pooled])) if pooled.any() else 0.0
+    sigma = np.maximum(2 * eps * size, 4 * np.maximum(noise, share * size))
+    if before is not None:
+        sigma = np.maximum(sigma, np.where(before.converged, 4 * before.noise, 0))
+    floor = sigma / (h / 4)
+
+    bar = 2 * spread + 2 * floor
+    rough = (np.abs(d3 - d2) > 0.35 * np.abs(d2 - d1)) & (np.abs(d3 - d2) > 4 * floor)
+    bar = np.where(rough, np.maximum(bar, 3 * np.abs(d3 - d2)), bar)
+
+    gap = [np.abs(p + m - 2 * f0) / (h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True))]
+    closing = (gap[2] <= 0.35 * gap[0]) & (gap[1] <= 0.6 * gap[0]) | (gap[2] < 4 * floor)
+    moves = np.any([p != f0 for p in (*up, *down)], axis=0)
+    asleep = moved & ~moves  # below the quantum of a rounded function
+    moved |= moves
+    counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
+    return Block(value, bar, counts, noise, converged)
+
+
+def blocks(line: Line, kind: str) -> Iterator[Block]:
+    """Blocks from the largest step to the smallest, in the arithmetic ``kind``."""
+    dtype = KINDS[kind]
+
+    def phi(t: float) -> Array:
+        return line(t, dtype).astype(dtype)
+
+    f0 = flat(line.subject.forward(at_zero(line, dtype)), dtype).astype(dtype)
+    moved = np.zeros(f0.shape, bool)
+    before = None
+    with np.errstate(all="ignore"):
+        for k in STEPS[kind]:
+            before = block(phi, f0, 2.0**-k, before, moved)
+            yield before
+
+
+def at_zero(line: Line, dtype: type) -> Vectors:
+    """x itself, with the parts that move in the type ``dtype``."""
+    from gradverify.oracles.line import moved
+
+    return moved(line.x, line.u, 0.0, dtype)
+
+
+def slopes(line: Line, kind: str, weight: Array) -> Slopes:
+    """The ladder of blocks, settled output by output; stops when the weighted bar has stopped improving."""
+    known = value = bar = None
+    last: Block | None = None
+    target = 1e-11 if kind == "float64" else 1e-12  # of sum |v||val|: finer than any claim is judged
+    size = np.abs(line.f0).astype(np.float64)
+    for b in blocks(line, kind):
+        if value is None or bar is None or known is None:
+            value, bar, known = b.value.copy(), np.where(b.counts, b.bar, np.inf), np.zeros(b.value.shape, bool)
+            last = b
+            continue
+        assert last is not None
+        both = b.counts & last.counts & (np.abs(b.value - last.value) <= b.bar + last.bar)
+        sharp = np.minimum(b.bar, last.bar) <= 0.01 * np.abs(b.value)
+        small = (b.bar <= 1e-4 * size) & (last.bar <= 1e-4 * size)
+        first = ~known & both & (sharp | small)
+        best = np.where(b.bar < last.bar, b.value, last.value), np.minimum(b.bar, last.bar)
+        finer = known & b.counts & (b.bar < bar) & (np.abs(b.value - value) <= b.bar + bar)
+        value = np.where(first, best[0], np.where(finer, b.value, value))
+        bar = np.where(first, best[1], np.where(finer, b.bar, bar))
+        known = known | first
+        needed = weight > 0
+        if known[needed].all():
+            total = float((weight * np.abs(value))[needed].sum())
+            now, then = float((weight * bar)[needed].sum()), float((weight * b.bar)[needed].sum())
+            if now <= target * total or then > 4 * now:
+                break
+        last = b
+    assert value is not None and bar is not None and known is not None
+    return Slopes(value, np.where(known, bar, np.inf), known)
+
+
+def combined(line: Line, found: Slopes, v: Array, source: str) -> Estimate | CannotHere:
+    """<v, f'(x) u> from the outputs' slopes, with the sum's own rounding."""
+    needed = v != 0
+    if not found.known[needed].all():
+        j = int(np.flatnonzero(needed & ~found.known)[0])
+        return CannotHere(f"differences of output {j} never agree at two scales (a kink, a jump, or noise)")
+    terms = (v.astype(np.longdouble) * found.value)[needed]
+    rounding = (2 + np.log2(terms.size + 2)) * float(np.finfo(found.value.dtype).eps) * float(np.abs(terms).sum())
+    error = float((np.abs(v) * found.bar)[needed].sum()) + rounding
+    return Estimate(float(terms.sum()), error, source=source)
+
+
+@dataclass(frozen=True)
+class FiniteDifference:
+    """The oracle: central differences in float64 (or ``longdouble``, where the function computes in it)."""
+
+    kind: str = "float64"
+
+    def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
+        """<v, f'(x) u> with its error."""
+        line = Line(subject, x, u, flat(subject.forward(x)))
+        weights = flat(v).astype(np.float64)
+        return combined(line, slopes(line, self.kind, np.abs(weights)), weights, f"{self.kind} differences")

@@ -1,0 +1,67 @@
+"""The ladder asks the cheapest oracle that can decide: complex step, float64 differences, extended precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify.oracles import complex_step, extended, finite_difference
+from gradverify.oracles.line import Line, flat
+
+SHARP = 1e-9  # a bar this far below sum |v||f'u| needs no finer oracle: mistakes are looked for at 1e-2 and up
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The default oracle. It remembers, for the latest point, that the complex step was confirmed there.
+
+    ``careful`` asks for a second opinion of another kind with every answer.
+    """
+
+    careful: bool = False
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
+        """<v, f'(x) u> with its error, and ``second``, the opinion of another oracle, where there is one."""
+        try:
+            return self._directional(subject, x, u, v)
+        except Broken as failure:
+            return CannotHere(str(failure))
+
+    def _directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
+        here = (subject.name, *map(id, x.parts), str(subject.at))
+        if self.memo.get("here") != here:
+            self.memo.update(here=here, keep=x, f0=flat(subject.forward(x)), analytic=None)
+        line = Line(subject, x, u, self.memo["f0"])
+        weights = flat(v).astype(np.float64)
+        analytic: Estimate | CannotHere = CannotHere("complex step: refuted here")
+        if self.memo["analytic"] is not False:
+            slope = complex_step.raw(line)
+            if isinstance(slope, CannotHere):
+                self.memo["analytic"], analytic = False, slope
+            else:
+                if self.memo["analytic"] is None:
+                    self.memo["analytic"] = complex_step.self_test(line, slope, np.abs(weights))
+                if self.memo["analytic"]:
+                    analytic = finite_difference.combined(line, complex_step.settled(line, slope), weights, "complex step")
+        if isinstance(analytic, Estimate) and not self.careful:
+            return analytic
+        plain = finite_difference.combined(
+            line, finite_difference.slopes(line, "float64", np.abs(weights)), weights, "float64 differences"
+        )
+        blunt = isinstance(plain, CannotHere) or plain.error > SHARP * self._size(subject, x, u, v, plain)
+        if blunt or (self.careful and isinstance(analytic, CannotHere)):
+            wide = extended.Extended().directional(subject, x, u, v)
+            if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
+                plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)
+        if isinstance(analytic, Estimate):
+            return replace(analytic, second=plain if isinstance(plain, Estimate) else None)
+        return plain
+
+    @staticmethod
+    def _size(subject: Subject, x: Vectors, u: Vectors, v: Vectors, plain: Estimate) -> float:
+        return abs(plain.value)

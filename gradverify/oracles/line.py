@@ -1,0 +1,111 @@
+"""A subject along a line through x is a function of one real number; every oracle differentiates that.
+
+The tangent is rounded so that x + h u is exact for every h = 2^-k that is used: input rounding then
+vanishes instead of having to be budgeted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradverify._subject import Broken, Subject, step_of
+from gradverify._vectors import Array, Vectors
+
+
+@dataclass(frozen=True)
+class Line:
+    """t -> f(x + t u), all outputs as one flat array; ``f0`` is the value at t = 0."""
+
+    subject: Subject
+    x: Vectors
+    u: Vectors
+    f0: Array
+
+    def __call__(self, t: float, kind: Any = None) -> Array:
+        """The outputs at t, with x and u in the type ``kind``; raises Broken as the subject does."""
+        return flat(self.subject.forward(moved(self.x, self.u, t, kind)), kind)
+
+
+def moved(x: Vectors, u: Vectors, t: Any, kind: Any = None) -> Vectors:
+    """x + t u in the type ``kind`` (default: x's own); parts without a tangent are x's own arrays, untouched."""
+    parts = []
+    for a, d in zip(x, u, strict=True):
+        if not d.size or not np.any(d):
+            parts.append(a if kind is None or a.dtype.kind not in "f" or not d.size else a.astype(kind))
+            continue
+        wide = np.longdouble if a.dtype != np.float64 or kind is np.longdouble else np.float64
+        b = a.astype(kind or wide) + np.asarray(t, kind or wide) * d.astype(kind or wide)
+        parts.append(relaid(b if kind is not None else b.astype(a.dtype), a))
+    return Vectors(tuple(parts))
+
+
+def relaid(b: Array, like: Array) -> Array:
+    """b's numbers in an array that lies in memory in the order ``like`` does."""
+    if like.flags.c_contiguous:
+        return b
+    out = np.empty_like(like, dtype=b.dtype)
+    out[...] = b
+    return out
+
+
+def flat(y: Vectors, kind: Any = None) -> Array:
+    """All parts of y one after another."""
+    kinds = "c" if kind is not None and np.dtype(kind).kind == "c" else "f"
+    for p in y:
+        if kind is None or p.dtype.kind in kinds or p.dtype.kind in "iub":
+            continue
+        if p.dtype.kind == "c":
+            raise Broken("the function", "returned complex numbers for real inputs")
+    return np.concatenate([p.ravel() for p in y]) if len(y) != 1 else y[0].ravel()
+
+
+def tangent(
+    subject: Subject, x: Vectors, rng: np.random.Generator, positions: tuple[int, ...], *, constrained: bool = False
+) -> Vectors:
+    """A random tangent: u_i = s_i (+-1) U[1/2, 3/2], at most a quarter of the way to a bound, exactly addable to x.
+
+    Symmetric for positive definite arguments; ``constrained`` keeps the sums of simplex arguments.
+    """
+    parts = []
+    kinds = tuple(subject.domain.arguments.values())
+    for k, a in enumerate(x):
+        if k not in positions:
+            parts.append(np.zeros(0))
+            continue
+        signs = rng.integers(0, 2, a.shape) * 2.0 - 1.0
+        u = step_of(a) * signs * rng.uniform(0.5, 1.5, a.shape)
+        if kinds[k].kind == "simplex" and constrained:
+            parts.append(along_simplex(a, rng))
+            continue
+        low, high = (np.broadcast_to(np.asarray(b, np.float64), a.shape) for b in subject.domain.bounds(k))
+        with np.errstate(all="ignore"):
+            room = np.minimum(a.astype(np.float64) - low, high - a.astype(np.float64)) / 4
+        u = np.clip(u, -np.maximum(room, 0), np.maximum(room, 0)) if np.any(np.isfinite(room)) else u
+        if kinds[k].kind == "positive-definite":
+            u = (u + np.swapaxes(u, -1, -2)) / 2 / a.shape[-1]
+        parts.append(addable(a, u))
+    return Vectors(tuple(parts))
+
+
+def along_simplex(a: Array, rng: np.random.Generator) -> Array:
+    """+-2^m on pairs of entries of every last-axis slice, a quarter of the least of them at most: sums stay exact."""
+    out = np.zeros(a.shape)
+    for row in np.ndindex(a.shape[:-1]):
+        p = np.asarray(a[row], np.float64)
+        large = rng.permutation(np.flatnonzero(p > p.max(initial=0.0) / 2**14))
+        pairs = large[: large.size - large.size % 2]
+        if pairs.size:
+            out[row][pairs] = 2.0 ** np.floor(np.log2(p[pairs].min() / 4)) * np.tile([1.0, -1.0], pairs.size // 2)
+    return out
+
+
+def addable(a: Array, u: Array) -> Array:
+    """u rounded to 16 bits relative to max(|a|, |u|), so that a + h u is exact for h = 2^-k, k <= 34 in float64."""
+    size = np.maximum(np.abs(a).astype(np.float64), np.abs(u))
+    with np.errstate(all="ignore"):
+        quantum = np.where(size > 0, np.ldexp(1.0, np.frexp(size)[1] - 16), 0.0)
+        out = np.where(quantum > 0, np.round(u / quantum) * quantum, 0.0)
+    return np.asarray(out)
