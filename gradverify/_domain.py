@@ -82,23 +82,27 @@ class Box:
 
 @dataclass(frozen=True)
 class At:
-    """An argument at exactly this array; an oracle probes around it, within [low, high]."""
+    """An argument at exactly this array; an oracle probes around it, within [low, high].
+
+    ``kind`` says how it may be probed: a ``positive-definite`` matrix symmetrically, a ``simplex``
+    along its sums where the function refuses other points. Whole numbers are never moved.
+    """
 
     array: Array
     low: Any = -np.inf
     high: Any = np.inf
-    kinks: tuple[float, ...] = ()
+    kind: str = "real"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "array", np.asarray(self.array))
-
-    @property
-    def kind(self) -> str:
-        return "real" if self.array.dtype.kind == "f" else "index" if self.array.dtype.kind in "iu" else "mask"
+        if self.kind not in KINDS:
+            raise Misuse(f"At: kind {self.kind!r} is not known; choose one of {', '.join(KINDS)}.")
+        if self.array.dtype.kind != "f":
+            object.__setattr__(self, "kind", "index" if self.array.dtype.kind in "iu" else "mask")
 
     @property
     def smooth(self) -> bool:
-        return self.array.dtype.kind == "f"
+        return self.array.dtype.kind == "f" and self.kind in SMOOTH
 
     @property
     def symbols(self) -> tuple[str, ...]:

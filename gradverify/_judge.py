@@ -188,6 +188,8 @@ def _arrays(claim: Claim, left: Vectors, right: Vectors, measured: bool) -> Judg
             continue
         gap, bar = _gap(claim, a, b), _entry_bar(left, right, k, measured)
         top = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
+        if claim.relation == "at most":
+            top = max(top, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
         fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
         widest = float(np.max(bar, initial=0.0))
         sight[k] = "decisive" if widest < fault * top else "zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"

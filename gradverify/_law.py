@@ -23,7 +23,8 @@ class Law:
 
     ``needs`` names the rules a subject must claim (``vjp``, ``jvp``). ``derivative`` marks the laws
     whose verdict says whether the derivative is right. ``almost_everywhere`` marks those that kinks
-    excuse: there the judge asks whether the answer lies among the slopes nearby.
+    excuse: there the judge asks whether the answer lies among the slopes nearby. ``after`` names laws
+    whose failure would be told twice: a check does not judge this one then.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Law:
     needs: tuple[str, ...] = ()
     derivative: bool = False
     almost_everywhere: bool = False
+    after: tuple[str, ...] = ()
 
     def __call__(self, **values: Any) -> Iterator[Claim]:
         return self.claims(**{q: values[q] for q in self.quantifiers})
@@ -46,7 +48,7 @@ class Law:
 def law(claims: Callable[..., Iterator[Claim]], /) -> Law: ...
 @overload
 def law(
-    *, needs: tuple[str, ...] = ..., derivative: bool = ..., almost_everywhere: bool = ...
+    *, needs: tuple[str, ...] = ..., derivative: bool = ..., almost_everywhere: bool = ..., after: tuple[str, ...] = ...
 ) -> Callable[[Callable[..., Iterator[Claim]]], Law]: ...
 
 
@@ -57,6 +59,7 @@ def law(
     needs: tuple[str, ...] | None = None,
     derivative: bool = False,
     almost_everywhere: bool = False,
+    after: tuple[str, ...] = (),
 ) -> Law | Callable[[Callable[..., Iterator[Claim]]], Law]:
     """Make a Law of a generator of Claims; its docstring's first line is the statement.
 
@@ -72,6 +75,6 @@ def law(
             raise TypeError(f"{function.__name__}: a law's docstring is its statement; write one")
         rules = needs if needs is not None else ("vjp",) if "v" in quantifiers else ()
         statement = inspect.cleandoc(function.__doc__).splitlines()[0]
-        return Law(function.__name__, statement, function, quantifiers, rules, derivative, almost_everywhere)
+        return Law(function.__name__, statement, function, quantifiers, rules, derivative, almost_everywhere, after)
 
     return make if claims is None else make(claims)

@@ -56,7 +56,7 @@ class Trial:
     cell: str  # dtype and options in words
     where: str  # the kind of point, in words
     draw: Callable[[int, tuple[int, ...]], dict[str, Any]]  # attempt, judged positions -> u v w a y
-    gross: bool = False  # at the type's limits: only gross or non-finite differences count there
+    seed: int = 0  # what the draws, and a witness, start from
 
 
 class Method(Protocol):

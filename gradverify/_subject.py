@@ -45,6 +45,7 @@ class Subject:
     parts: tuple[Subject, ...] = ()  # what a network is made of, in order
     at: Mapping[str, Any] = field(default_factory=dict)  # the options in force
     call: str = ""  # how a witness names it: "softmax, vjp=softmax_vjp"
+    setup: str = ""  # what a witness runs first: a line that imports it
     literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -108,6 +109,8 @@ class Subject:
                 warnings.simplefilter("ignore")
                 warnings.simplefilter("error", np.exceptions.ComplexWarning)
                 out = function(*leading, *handed, **self.at)
+        except Broken:
+            raise
         except Exception as failure:
             raise Broken(label, f"raised {type(failure).__name__}: {failure}") from failure
         return out, first + handed

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradverify import _render
 from gradverify._errors import LawBroken, Misuse, NothingDecided
 
 
@@ -115,17 +116,11 @@ class Report:
         raise Misuse("the truth of a Report is ambiguous: write report.ok, or report.require() to raise on a failure.")
 
     def __str__(self) -> str:
-        from gradverify._render import plain
-
-        return plain(self)
+        return _render.plain(self)
 
     def _repr_markdown_(self) -> str:
-        from gradverify._render import markdown
-
-        return markdown(self)
+        return _render.markdown(self)
 
     def to_json(self) -> str:
         """The report as JSON text with sorted keys; numbers keep every digit."""
-        from gradverify._render import as_json
-
-        return as_json(self)
+        return _render.as_json(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,17 @@ def caption(panel: Any, title: str, *, x: str = "", y: str = "") -> None:
     panel.set_ylabel(y, fontsize=9.5, color=INK)
 
 
+def logarithmic(panel: Any) -> None:
+    """A logarithmic height with ticks at 1, 2 and 5 in every decade that is drawn, written plainly."""
+    panel.set_yscale("log")
+    low, high = panel.get_ylim()
+    ticks = [step * 10.0**power for power in range(-9, 10) for step in (1, 2, 5)]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    panel.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    panel.minorticks_off()
+    panel.set_ylim(low, high)
+
+
 def label_ends(panel: Any, labels: Sequence[tuple[float, str, str]], *, lines: int = 1) -> None:
     """Write (height, text, colour) to the right of the panel, each at its curve's end, pushed apart where they meet.
 
@@ -57,15 +68,16 @@ def label_ends(panel: Any, labels: Sequence[tuple[float, str, str]], *, lines: i
 
 
 def _apart(heights: Sequence[float], least: float) -> list[float]:
-    """The heights moved as little as a few sweeps find, so that neighbours are ``least`` apart."""
+    """The heights moved about as little as need be, so that neighbours are ``least`` apart and stay in [0, 1]."""
     order = sorted(range(len(heights)), key=lambda k: heights[k])
     out = [heights[k] for k in order]
     for _ in range(200):
+        out[0], out[-1] = max(out[0], least / 2), min(out[-1], 1 - least / 2)
         for lower in range(len(out) - 1):
             overlap = least - (out[lower + 1] - out[lower])
             if overlap > 0:
                 out[lower], out[lower + 1] = out[lower] - overlap / 2, out[lower + 1] + overlap / 2
-    placed: Mapping[int, float] = dict(zip(order, out, strict=True))
+    placed = dict(zip(order, out, strict=True))
     return [placed[k] for k in range(len(heights))]
 
 
@@ -73,7 +85,9 @@ def save(figure: Any, path: str | Path) -> Path:
     """The PNG at ``path``, its folder made if need be; an interrupted save leaves what was there before."""
     target = Path(path)
     if target.suffix.lower() != ".png":
-        raise Misuse(f"figure: {str(path)!r} does not end in .png; figures are saved as PNG, so write {target.stem}.png.")
+        raise Misuse(
+            f"figure: {str(path)!r} does not end in .png; figures are saved as PNG, so write {target.stem}.png."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".png")
     try:

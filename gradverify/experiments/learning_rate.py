@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._errors import Misuse
 from gradverify._vectors import Array
 from gradverify.experiments import _canvas as draw
 from gradverify.nn import ByAccuracy, Constant, History, Schedule, digits, network, train
@@ -29,6 +30,7 @@ CURVES: tuple[tuple[str, Schedule], ...] = (
 )
 GOOD = 0.9  # the training accuracy at which we call the digits learnt
 RISE = 1.05  # a loss above this times the least so far has risen
+FALL = 0.2  # how far below its best the accuracy has fallen when we say it fell
 BROKEN = 0.5  # the final training accuracy below which a run that rose has broken down
 
 
@@ -78,9 +80,11 @@ class Curve:
         if self.broke_down:
             return "broke down"
         if self.reached is None:
-            return "still learning" if self.accuracy[-1] < GOOD else "learnt"
+            return "still learning"
         drop, _ = self.deepest_drop or (0.0, 0)
-        return "learnt, fell and recovered" if drop >= 0.2 else "learnt"
+        if drop < FALL:
+            return "learnt"
+        return "learnt, fell and recovered" if self.accuracy[-1] >= GOOD else "learnt and fell"
 
     def to_json(self) -> dict[str, Any]:
         """Everything drawn or printed, as plain numbers; a loss that was no number is None."""
@@ -128,7 +132,7 @@ class LearningRate:
             f"Accuracy by learning rate: digits (512 images), six weight layers, N(0, 0.1^2) start, full batch, "
             f"{self.epochs} epochs, seed {self.seed}\n"
         )
-        row = "{:<20} {:>9} {:>7} {:>6} {:>10} {:>18} {:>10}  {}"
+        row = "{:<20} {:>13} {:>6} {:>6} {:>10} {:>17} {:>11}  {}"
         lines = [row.format("curve", "rate", "train", "test", "0.9 after", "deepest drop", "loss rises", "outcome")]
         for curve in self.curves:
             drop = curve.deepest_drop
@@ -158,9 +162,7 @@ class LearningRate:
 
     def figure(self, path: str | Path) -> Path:
         """Training accuracy and, below it, the loss, by epoch; saved as PNG."""
-        figure, (top, bottom) = draw.canvas(
-            2, 1, size=(9.6, 7.2), sharex=True, gridspec_kw={"height_ratios": (3, 2)}
-        )
+        figure, (top, bottom) = draw.canvas(2, 1, size=(9.6, 7.2), sharex=True, gridspec_kw={"height_ratios": (3, 2)})
         for curve in self.curves:
             colour, behind = COLOURS[curve.name], curve.name == "adequate"
             style = {"color": colour, "linewidth": 1.1 if behind else 1.8, "zorder": 2 if behind else 3}
@@ -168,37 +170,55 @@ class LearningRate:
             bottom.plot(curve.history.loss, **style)
         top.set_xlim(0, self.epochs)
         top.set_ylim(0, 102)
-        bottom.set_yscale("log")
+        draw.logarithmic(bottom)
+        spikes, calm = self["adequate"].rises.size, self["decayed by accuracy"].rises.size
         bottom.axhline(np.log(10), color=draw.FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        bottom.annotate(
-            "ln 10: the loss of a uniform guess", (0.995, np.log(10)), xycoords=("axes fraction", "data"),
-            xytext=(0, 4), textcoords="offset points", ha="right", fontsize=8, color=draw.FAINT,
-        )  # fmt: skip
-        draw.caption(top, "One rate too low, one adequate, one too high; and the adequate one decayed", y="training accuracy (%)")
-        draw.caption(bottom, "The loss shows why: at the adequate rate it rises again and again", x="epoch", y="training loss (nats)")
+        draw.caption(
+            top, "One rate too low, one adequate, one too high; and the adequate one decayed", y="training accuracy (%)"
+        )
+        draw.caption(
+            bottom,
+            f"The loss rises (above {RISE} times its least so far) at {spikes} epochs of the adequate rate, {calm} decayed",
+            x="epoch",
+            y="training loss (nats)",
+        )
         self._point_out(top)
         figure.draw_without_rendering()
-        labels = [(100 * c.accuracy[-1], f"{c.name}\n{_described(c)}", COLOURS[c.name]) for c in self.curves]
+        labels = [
+            (100 * c.accuracy[-1], f"{c.name}\nrate {_span(c.history.rate)}", COLOURS[c.name]) for c in self.curves
+        ]
         draw.label_ends(top, labels, lines=2)
+        draw.label_ends(bottom, [(np.log(10), "ln 10, the loss\nof a uniform guess", draw.FAINT)], lines=2)
         figure.supxlabel(
             f"digits, 512 images, full batch; 64-64-64-64-64-64-10, ReLU; weights N(0, 0.1²); seed {self.seed}",
-            fontsize=8, color=draw.FAINT, x=0.01, ha="left",
-        )  # fmt: skip
+            fontsize=8,
+            color=draw.FAINT,
+            x=0.01,
+            ha="left",
+        )
         return draw.save(figure, path)
 
     def _point_out(self, panel: Any) -> None:
         curve = self["adequate"]
         if curve.deepest_drop is None:
             return
-        drop, when = curve.deepest_drop
+        _, when = curve.deepest_drop
         peak = int(curve.accuracy[:when].argmax()) if when else 0
-        height = 100 * float(curve.accuracy[when])
+        best, height = 100 * float(curve.accuracy[peak]), 100 * float(curve.accuracy[when])
+        side = 1 if when < 0.75 * self.epochs else -1  # where there is room
         panel.annotate(
-            f"peaks at {100 * curve.accuracy[peak]:.0f} % (epoch {peak}),\nfalls by {100 * drop:.0f} points (epoch {when})",
-            (when, height), xytext=(-14, -4), textcoords="offset points", ha="right", va="center",
-            fontsize=9, color=draw.INK, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
-            arrowprops={"arrowstyle": "-", "color": draw.INK, "linewidth": 0.8}, zorder=5,
-        )  # fmt: skip
+            f"{best:.0f} % at epoch {peak},\n{best - height:.0f} points less at epoch {when}",
+            (when, height),
+            xytext=(14 * side, 0),
+            textcoords="offset points",
+            ha="left" if side > 0 else "right",
+            va="center",
+            fontsize=9,
+            color=draw.INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
+            arrowprops={"arrowstyle": "-", "color": draw.INK, "linewidth": 0.8},
+            zorder=5,
+        )
 
 
 COLOURS = {
@@ -211,6 +231,7 @@ COLOURS = {
 
 def learning_rate(epochs: int = FULL, *, seed: int = 0, progress: Progress | None = None) -> LearningRate:
     """Train the four curves from one start; ``progress(epoch, epochs, loss, accuracy)`` counts over all of them."""
+    at_least_one(epochs, "learning_rate")
     net, data = network(), digits()
     curves = []
     for k, (name, schedule) in enumerate(CURVES):
@@ -218,6 +239,12 @@ def learning_rate(epochs: int = FULL, *, seed: int = 0, progress: Progress | Non
         history = train(net, data, rate=schedule, epochs=epochs, init="normal", scale=0.1, seed=seed, progress=tell)
         curves.append(Curve(name, schedule, history))
     return LearningRate(tuple(curves), epochs, seed)
+
+
+def at_least_one(epochs: int, experiment: str) -> None:
+    """Misuse where there is no epoch to show."""
+    if epochs < 1:
+        raise Misuse(f"{experiment}: epochs={epochs} leaves nothing to show; write 1 or more.")
 
 
 def counted(progress: Progress | None, before: int, total: int) -> Callable[[int, int, float, float], None] | None:
@@ -231,11 +258,4 @@ def counted(progress: Progress | None, before: int, total: int) -> Callable[[int
 def _span(rate: Array) -> str:
     if not rate.size:
         return "-"
-    return f"{rate[0]:g}" if rate[0] == rate[-1] else f"{rate[0]:.2g}-{rate[-1]:.2g}"
-
-
-def _described(curve: Curve) -> str:
-    rate = curve.history.rate
-    if not rate.size or rate[0] == rate[-1]:
-        return f"rate {curve.schedule.at(_BEGINNING):g}"
-    return f"rate {curve.schedule.at(_BEGINNING):g} → {rate[-1]:.3f}"
+    return f"{rate[0]:g}" if rate[0] == rate[-1] else f"{rate[0]:.2g} to {rate[-1]:.2g}"

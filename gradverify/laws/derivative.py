@@ -46,7 +46,7 @@ def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors
     yield equal(f.pushforward(x, u).inner(v), D.directional(f, lifted(x), u, lifted(v)))
 
 
-@law(needs=("vjp", "jvp"))
+@law(needs=("vjp", "jvp"), after=("pullback_is_the_derivative", "pushforward_is_the_derivative"))
 def pullback_is_the_adjoint(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
     """<pushforward(x, u), v> = <u, pullback(x, v)>
 
@@ -64,7 +64,7 @@ def pullback_is_linear(f: Subject, x: Vectors, v: Vectors, w: Vectors, a: float)
     yield equal(f.pullback(x, v + a * w), f.pullback(x, v) + a * f.pullback(x, w))
 
 
-@law
+@law(after=("pullback_is_the_derivative",))
 def pullback_remembers_nothing(f: Subject, x: Vectors, y: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
     """After a call at x, pullback(y, v) is the derivative at y.
 

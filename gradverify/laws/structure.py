@@ -12,7 +12,7 @@ from gradverify._subject import Subject
 from gradverify._vectors import Vectors
 
 
-@law
+@law(after=("pullback_is_the_derivative",))
 def hidden_units_are_balanced(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
     """<w_in, dL/dw_in> + b dL/db = <w_out, dL/dw_out> for every hidden unit of a ReLU network.
 

@@ -32,7 +32,7 @@ def log_softmax_ignores_a_shift(f: Subject, x: Vectors, a: float) -> Iterator[Cl
     yield equal(f.forward(shifted(x, a)), f.forward(x), f"all inputs moved by {a}", about="output")
 
 
-@law
+@law(after=("pullback_is_the_derivative",))
 def a_shift_leaves_no_trace(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
     """J(x) 1 = 0: the pullback of every row sums to 0, the shift invariance at first order."""
     along = np.broadcast_to(u[0].reshape(x[0].shape)[..., :1], x[0].shape)

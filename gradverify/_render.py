@@ -1,0 +1,136 @@
+"""A Report as plain text, Markdown and JSON; what it shows of the user's is escaped, and numbers keep their digits."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradverify._verdict import Finding, Report, Verdict
+
+
+def number(value: float | str) -> str:
+    """A number short where that loses nothing, with all its digits otherwise; words as they are."""
+    if isinstance(value, str):
+        return value
+    short = f"{value:.6g}"
+    return short if float(short) == value else f"{value:.9g}"
+
+
+def clean(text: str) -> str:
+    """The text on one line, control characters shown and not sent."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\n", " "))
+
+
+def sees(verdict: Verdict) -> str:
+    """The smallest relative mistake that would have been seen, in words."""
+    return f"{verdict.smallest:.0e}" if verdict.smallest is not None and verdict.smallest > 0 else "exact" if verdict.smallest == 0 else ""
+
+
+def failure(verdict: Verdict) -> list[str]:
+    """The lines of a failure: what, where, both sides, why, and how to run it again."""
+    lines = [f"{clean(verdict.subject)} FAILS {verdict.law}", f"  the law: {clean(verdict.statement)}"]
+    for f in verdict.findings:
+        lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
+        if f.cause:
+            lines.append(f"  {clean(f.cause)}")
+        if f.where:
+            lines.append(f"  seen with {clean(f.where)} in {clean(f.dtype)}; {verdict.by}, {verdict.scope}")
+        if f.witness:
+            lines.append(f"  again: {clean(f.witness)}")
+    return lines
+
+
+def sides(f: Finding) -> tuple[str, str]:
+    """Claimed and expected, with enough digits to tell them apart."""
+    a, b = f.claimed, f.expected
+    if isinstance(a, float) and isinstance(b, float) and math.isfinite(a) and math.isfinite(b):
+        for digits in (6, 9, 13, 17):
+            if f"{a:.{digits}g}" != f"{b:.{digits}g}":
+                return f"{a:.{digits}g}", f"{b:.{digits}g}"
+    return clean(number(a)), clean(number(b))
+
+
+def within(f: Finding) -> str:
+    """The width of the bar, where there is one."""
+    return f" (to within {f.error:.1e})" if isinstance(f.error, float) and 0 < f.error < math.inf else ""
+
+
+def plain(report: Report) -> str:
+    """The whole report for a pipe or a log."""
+    lines: list[str] = []
+    subjects = list(dict.fromkeys(v.subject for v in report.verdicts))
+    for subject in subjects:
+        own = [v for v in report.verdicts if v.subject == subject]
+        lines.append(f"{clean(subject)}")
+        width = max(len(v.law) for v in own)
+        for v in own:
+            detail = f"{v.decisive} of {v.trials} trials decisive" if v.trials else ""
+            seen = sees(v)
+            detail += f", sees {seen}" if seen and v.status == "HOLDS" else ""
+            lines.append(f"  {v.status:<9} {v.law:<{width}}  {detail}".rstrip())
+            if v.reason:
+                lines.append(f"            {clean(v.reason)}")
+            lines += [f"            note: {clean(n)}" for n in v.notes]
+    for v in report.verdicts:
+        if v.status == "FAILS":
+            lines += ["", *failure(v)]
+    lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
+    lines.append(summary(report))
+    return "\n".join(lines)
+
+
+def summary(report: Report) -> str:
+    """One line: the status, how many verdicts of which kind, and the seed that repeats them."""
+    count = {s: sum(v.status == s for v in report.verdicts) for s in ("HOLDS", "FAILS", "UNDECIDED")}
+    parts = ", ".join(f"{n} {s.lower()}" for s, n in count.items() if n) or "nothing was judged"
+    return f"{report.status}: {parts} (seed {report.seed})"
+
+
+def markdown(report: Report) -> str:
+    """The report for a notebook."""
+    def cell(text: str) -> str:
+        return clean(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
+
+    rows = ["| subject | law | verdict | decisive | |", "|---|---|---|---|---|"]
+    for v in report.verdicts:
+        remark = v.reason or "; ".join(f"{f.place}: claimed {sides(f)[0]}, expected {sides(f)[1]}" for f in v.findings) or "; ".join(v.notes)
+        rows.append(f"| {cell(v.subject)} | {cell(v.law)} | **{v.status}** | {v.decisive}/{v.trials} | {cell(remark)} |")
+    return "\n".join([*rows, "", cell(summary(report))])
+
+
+def as_json(report: Report) -> str:
+    """Sorted keys; numbers that JSON does not have (NaN, inf) as strings."""
+    return json.dumps(_plain(as_data(report)), indent=1, sort_keys=True, allow_nan=False)
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The report as dicts and lists."""
+    verdicts = []
+    for v in report.verdicts:
+        findings = [
+            {"law": f.law, "argument": f.argument, "index": None if f.index is None else list(f.index), "claimed": f.claimed,
+             "expected": f.expected, "error": f.error, "cause": f.cause, "witness": f.witness, "dtype": f.dtype, "where": f.where}
+            for f in v.findings
+        ]  # fmt: skip
+        verdicts.append(
+            {"subject": v.subject, "law": v.law, "statement": v.statement, "status": str(v.status), "by": v.by, "trials": v.trials,
+             "decisive": v.decisive, "findings": findings, "reason": v.reason, "notes": list(v.notes), "scope": v.scope,
+             "smallest": v.smallest, "derivative": v.derivative}
+        )  # fmt: skip
+    return {
+        "status": str(report.status), "seed": report.seed, "notes": list(report.notes), "skipped": list(report.skipped),
+        "facts": dict(report.facts), "verdicts": verdicts,
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    number = float(value)
+    return number if math.isfinite(number) else str(number)

@@ -1,0 +1,175 @@
+"""What a user gives as inputs becomes a Domain: arrays, Boxes, tuples, dicts, annotations, or shapes found by trial."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradverify._domain import At, Box, Domain
+from gradverify._errors import Misuse
+
+SHAPES = ("n k", "n", "", "n n", "n c h w")  # tried in this order where nothing is said
+PARTNERS = {"n k": ("n k", "k m", "k", "n", "n m", "m k", "m", ""), "n": ("n", "", "m", "n n"), "": ("", "n")}
+
+
+def argument_names(f: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """The names of f's first positional parameters; x0, x1, ... where it has no signature."""
+    try:
+        found = [p for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        found = []
+    names = [p.name for p in found][:count]
+    return (*names, *(f"x{k}" for k in range(len(names), count)))
+
+
+def domain_of(inputs: Any, f: Callable[..., Any], sizes: Mapping[str, Any], dtypes: tuple[str, ...]) -> Domain:
+    """The Domain of ``inputs=``: one input, a tuple (one per argument), or a dict by argument name."""
+    if isinstance(inputs, Mapping):
+        return Domain(_in_order(inputs, f), sizes) if not dtypes else _cast(Domain(_in_order(inputs, f), sizes), dtypes)
+    given = inputs if isinstance(inputs, tuple) else (inputs,)
+    if not given:
+        raise Misuse('inputs=() is empty; give one array or Box for each argument, such as inputs=gv.Box("n k").')
+    names = argument_names(f, len(given))
+    domain = Domain({name: place(name, value) for name, value in zip(names, given, strict=True)}, sizes)
+    return _cast(domain, dtypes) if dtypes else domain
+
+
+def _in_order(inputs: Mapping[str, Any], f: Callable[..., Any]) -> dict[str, Box | At]:
+    try:
+        parameters = inspect.signature(f).parameters
+    except (TypeError, ValueError):
+        return {name: place(name, value) for name, value in inputs.items()}
+    unknown = [name for name in inputs if name not in parameters]
+    if unknown and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        raise Misuse(f"inputs={{{unknown[0]!r}: ...}}: the function has no argument {unknown[0]!r}; it takes {', '.join(parameters)}.")
+    ordered = [*(n for n in parameters if n in inputs), *(n for n in inputs if n not in parameters)]
+    return {name: place(name, inputs[name]) for name in ordered}
+
+
+def _cast(domain: Domain, dtypes: tuple[str, ...]) -> Domain:
+    """Given arrays in the one dtype asked for."""
+    cast: dict[str, Box | At] = {}
+    for name, a in domain.arguments.items():
+        if isinstance(a, At) and a.array.dtype.kind == "f" and len(dtypes) == 1 and a.array.dtype.name != dtypes[0]:
+            a = At(a.array.astype(dtypes[0]), a.low, a.high, a.kind)
+        cast[name] = a
+    return Domain(cast, {s: r for s, r in domain.sizes.items()})
+
+
+def place(name: str, value: Any) -> Box | At:
+    """A Box or At from what was given for one argument; Misuse for what cannot be differentiated at."""
+    if isinstance(value, Box):
+        return value
+    at = value if isinstance(value, At) else None
+    array = at.array if at else np.asarray(value) if not isinstance(value, str) else None
+    if array is None or array.dtype.kind not in "fiub":
+        found = f"a {type(value).__name__}" if array is None or array.dtype.kind == "O" else f"of dtype {array.dtype}"
+        raise Misuse(f'{name} is {found}; give a real array, or a Box such as gv.Box("n k") to have it generated.')
+    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        entry = f"{name}[{', '.join(map(str, bad))}]" if bad else name
+        raise Misuse(f"{entry} is {array[bad]}; there is no derivative at such a point. Give finite inputs.")
+    if array.dtype.kind == "f" and at is not None:
+        low, high = np.asarray(at.low, float), np.asarray(at.high, float)
+        if np.any(array < low) or np.any(array > high):
+            raise Misuse(f"{name} lies outside its own range low={at.low}, high={at.high}; move it inside or widen the range.")
+    return at or At(array)
+
+
+def require_a_float(domain: Domain) -> None:
+    """Misuse where every input is whole: there is nothing to differentiate in."""
+    if domain.smooth:
+        return
+    described = ", ".join(f"{n} ({getattr(a, 'dtype', None) or a.kind})" for n, a in domain.arguments.items())
+    first = domain.names[0]
+    raise Misuse(f"no input is a floating array: {described}. A derivative needs one; write {first}.astype(float).")
+
+
+def annotated(f: Callable[..., Any]) -> dict[str, Box] | None:
+    """Boxes from ``Annotated[np.ndarray, gv.Box("n k")]`` or jaxtyping's ``Float[np.ndarray, "n k"]``, read without importing it."""
+    try:
+        hints = typing.get_type_hints(f, include_extras=True)
+    except Exception:
+        return None
+    boxes = {}
+    for name in (n for n in inspect.signature(f).parameters if n in hints):
+        box = _box_of(hints[name])
+        if box is not None:
+            boxes[name] = box
+    return boxes or None
+
+
+def _box_of(hint: Any) -> Box | None:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, Box):
+            return extra
+    dims = getattr(hint, "dim_str", None)  # a jaxtyping annotation
+    if isinstance(dims, str) and all(t.isidentifier() or t.isdigit() for t in dims.split()):
+        kinds = tuple(getattr(hint, "dtypes", ()) or ())
+        integer = bool(kinds) and all("int" in str(k) for k in kinds)
+        return None if integer else Box(dims)
+    return None
+
+
+def found_by_trial(f: Callable[..., Any], names: tuple[str, ...], tries: Callable[[tuple[Any, ...]], bool]) -> dict[str, Box] | None:
+    """The first combination of shapes that the function takes, with two sets of sizes, so that n = k is no accident."""
+    first = SHAPES
+    for shape in first:
+        options = [tuple(dict.fromkeys((*PARTNERS.get(shape, (shape,)),))) for _ in names[1:]]
+        for rest in itertools.islice(itertools.product(*options), 80):
+            shapes = (shape, *rest)
+            if all(tries(_example(shapes, sizes)) for sizes in ({"n": 3, "k": 4, "m": 2, "c": 2, "h": 4, "w": 5}, {"n": 2, "k": 5, "m": 3, "c": 3, "h": 5, "w": 4})):
+                return {name: Box(s) for name, s in zip(names, shapes, strict=True)}
+    return None
+
+
+def _example(shapes: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(7)
+    return tuple(0.5 + rng.random(Box(s).dims(sizes)) for s in shapes)
+
+
+def swept(f: Callable[..., Any], rules: tuple[Callable[..., Any] | None, ...], taken: int) -> dict[str, tuple[Any, ...]]:
+    """Booleans, enumerations and Literals among f's further keywords that every rule takes too: all their values."""
+    import enum
+
+    try:
+        parameters = list(inspect.signature(f).parameters.values())[taken:]
+        hints = typing.get_type_hints(f)
+    except Exception:
+        return {}
+    out: dict[str, tuple[Any, ...]] = {}
+    for p in parameters:
+        if not all(_takes(rule, p.name) for rule in rules if rule is not None):
+            continue
+        hint = hints.get(p.name)
+        if isinstance(p.default, bool):
+            out[p.name] = (p.default, not p.default)
+        elif isinstance(p.default, enum.Enum):
+            out[p.name] = (p.default, *(m for m in type(p.default) if m is not p.default))
+        elif typing.get_origin(hint) is typing.Literal:
+            values = typing.get_args(hint)
+            out[p.name] = tuple(dict.fromkeys((p.default, *values))) if p.default is not p.empty else values
+    return out
+
+
+def _takes(rule: Callable[..., Any], name: str) -> bool:
+    try:
+        parameters = inspect.signature(rule).parameters
+    except (TypeError, ValueError):
+        return False
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def required_names(f: Callable[..., Any], extra: int) -> tuple[str, ...]:
+    """The arguments f cannot do without, less the last ``extra`` that ``args=`` supplies."""
+    try:
+        found = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    names = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
+    return tuple(names[: len(names) - extra])

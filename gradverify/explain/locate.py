@@ -1,0 +1,121 @@
+"""After a disagreement: the argument and the entry where it shows, with what is claimed and what is expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gradverify._judge import Judgement
+from gradverify._law import Law
+from gradverify._method import Excuse, Trial
+from gradverify._subject import Broken, Subject, step_of
+from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._verdict import Finding
+from gradverify.explain.witness import witness
+from gradverify.oracles.extended import lifted
+from gradverify.oracles.line import addable
+
+ALL = 200  # entries up to which every one is asked; beyond, halves are
+
+
+def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
+    """The finding for a confirmed disagreement."""
+    f, x = trial.subject, trial.x
+    v = values.get("v")
+    cotangent = v.parts if isinstance(v, Vectors) and f.vjp is not None and "v" in law.quantifiers else ()
+    line = witness(f, law.name, x.parts, cotangent, trial.seed)
+    cause = found.note if isinstance(found.note, str) else ""
+
+    def finding(argument: str, index: tuple[int, ...] | None, claimed: Any, expected: Any, error: float) -> Finding:
+        return Finding(
+            law.name, argument, index, claimed, expected, error, cause, line, trial.cell, trial.where, x.parts, cotangent
+        )
+
+    if excuse.place is not None:
+        k, index, claimed, low, high = excuse.place
+        wanted = f"between {low:.6g} and {high:.6g}, the slopes nearby" if high > low else f"{low:.17g}, the slope nearby"
+        return finding(f.names[k], index, claimed, wanted, 0.0)
+    if law.derivative and found.part is None and "u" in values:
+        entry = wrong_entry(law, f, x, values, trial)
+        if entry is not None:
+            k, index, claimed, expected, error = entry
+            return finding(f.names[k], index, claimed, expected, error)
+    if found.part is None:
+        return finding(cause or "value", None, found.left, found.right, found.bar)
+    inputs = cause.startswith("the vjp writes into the cotangent")
+    name = "cotangent" if inputs else f.names[found.part] if found.part < len(f.names) else "value"
+    return finding(name, found.index, found.left, found.right, found.bar)
+
+
+def wrong_entry(
+    law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], trial: Trial
+) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
+    """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there."""
+    y, w, oracle = lifted(x), lifted(values["v"]), values["D"]
+    judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
+    try:
+        g = f.pullback(y, w) if f.vjp is not None else None
+    except Broken:
+        return None
+
+    def claim(u: Vectors) -> Estimate:
+        return g.inner(u) if g is not None else f.pushforward(y, u).inner(w)
+
+    if g is not None:
+        for k in judged:
+            bad = np.argwhere(~np.isfinite(g[k]))
+            if bad.size or (g[k].ndim == 0 and not np.isfinite(g[k])):
+                index = tuple(int(i) for i in bad[0]) if bad.size else ()
+                known = oracle.directional(f, y, along(y, k, index), w)
+                step = float(along(y, k, index)[k][index])
+                return k, index, float(g[k][index]), known.value / step if isinstance(known, Estimate) else "a finite number", 0.0
+    entries = [(k, int(i)) for k in judged for i in range(y[k].size)]
+    rng = np.random.default_rng(1)
+    while len(entries) > ALL:
+        half = len(entries) // 2
+        sides = entries[:half], entries[half:]
+        entries = max(sides, key=lambda side: _excess(oracle, f, y, w, claim, _mixture(y, side, rng)))
+    best: tuple[float, tuple[int, tuple[int, ...], float, float | str, float]] | None = None
+    for k, i in entries:
+        index = tuple(int(n) for n in np.unravel_index(i, y[k].shape))
+        u = along(y, k, index)
+        step = float(u[k][index])
+        known = oracle.directional(f, y, u, w)
+        if not isinstance(known, Estimate) or step == 0:
+            continue
+        claimed = claim(u).value / step
+        expected, bar = known.value / step, known.error / abs(step)
+        excess = abs(claimed - expected) - bar
+        if best is None or excess > best[0]:
+            best = excess, (k, index, claimed, expected, bar)
+    return best[1] if best is not None and best[0] > 0 else None
+
+
+def along(x: Vectors, k: int, index: tuple[int, ...]) -> Vectors:
+    """One natural step of one entry."""
+    part = np.zeros(x[k].shape)
+    part[index] = step_of(x[k])[index]
+    parts: list[Array] = [np.zeros(0)] * len(x)
+    parts[k] = addable(x[k], part)
+    return Vectors(tuple(parts))
+
+
+def _mixture(x: Vectors, entries: list[tuple[int, int]], rng: np.random.Generator) -> Vectors:
+    parts: list[Array] = [np.zeros(0)] * len(x)
+    for k in {k for k, _ in entries}:
+        chosen = np.zeros(x[k].size)
+        places = [i for j, i in entries if j == k]
+        chosen[places] = (rng.integers(0, 2, len(places)) * 2.0 - 1.0) * rng.uniform(0.5, 1.5, len(places))
+        parts[k] = addable(x[k], chosen.reshape(x[k].shape) * step_of(x[k]))
+    return Vectors(tuple(parts))
+
+
+def _excess(oracle: Any, f: Subject, y: Vectors, w: Vectors, claim: Any, u: Vectors) -> float:
+    known = oracle.directional(f, y, u, w)
+    if not isinstance(known, Estimate):
+        return 0.0
+    claimed = claim(u)
+    bar = known.error + claimed.error
+    return abs(claimed.value - known.value) / bar if bar > 0 else abs(claimed.value - known.value) * np.inf

@@ -1,0 +1,80 @@
+"""A witness is a line that reproduces a failure exactly when pasted: every number prints with every bit."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from gradverify._errors import Misuse
+from gradverify._subject import Subject
+from gradverify._vectors import Array
+
+LONGEST = 400  # entries written out in full; beyond that the line names the seed that draws them
+
+
+def sparse(shape: tuple[int, ...], entries: Mapping[tuple[int, ...], float], *, dtype: Any = "float64") -> Array:
+    """An array of zeros with these entries: ``gv.sparse((32, 10), {(3, 7): 710.0}, dtype="float32")``."""
+    out = np.zeros(shape, dtype)
+    for index, value in entries.items():
+        out[index] = value
+    return out
+
+
+def load(path: str) -> ModuleType:
+    """The module in this Python file, run once; raises Misuse where there is no such file."""
+    file = Path(path)
+    if not file.is_file():
+        raise Misuse(f"load({path!r}): there is no such file; give the path of a Python file, from where you stand.")
+    name = f"_gradverify_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise Misuse(f"load({path!r}): this is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def literal(a: Array) -> str:
+    """Python text that makes this array again, bit for bit; ``np`` and ``gv`` are the two names it uses."""
+    a = np.asarray(a)
+    kept = np.argwhere((a != 0) | np.signbit(a)) if a.dtype.kind == "f" else np.argwhere(a != 0)
+    if a.size > 8 and 3 * len(kept) <= a.size:
+        entries = ", ".join(f"{tuple(int(n) for n in i)}: {_number(a[tuple(i)])}" for i in kept)
+        return f'gv.sparse({a.shape}, {{{entries}}}, dtype="{a.dtype.name}")'
+    text = _nested(a.tolist()) if a.size else f"np.zeros({a.shape}"
+    if not a.size:
+        return f'{text}, "{a.dtype.name}")'
+    return f"np.array({text})" if a.dtype == np.float64 else f'np.array({text}, "{a.dtype.name}")'
+
+
+def _nested(value: Any) -> str:
+    return f"[{', '.join(_nested(v) for v in value)}]" if isinstance(value, list) else _number(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        return repr(number) if np.isfinite(number) else "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf"
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ...], seed: int) -> str:
+    """The line: imports, the subject as the user named it, exactly these inputs and this cotangent."""
+    if sum(a.size for a in (*x, *v)) > LONGEST:
+        return f'# too large to write out: run the same check again with seed={seed} and laws="{law}"'
+    setup = f"{subject.setup}; " if subject.setup else ""
+    inputs = literal(x[0]) if len(x) == 1 else f"({', '.join(map(literal, x))})"
+    keywords = [f"inputs={inputs}"]
+    if v:
+        keywords.append(f"cotangent={literal(v[0]) if len(v) == 1 else '(' + ', '.join(map(literal, v)) + ')'}")
+    if subject.at:
+        keywords.append(f"options={{{', '.join(f'{k!r}: [{o!r}]' for k, o in subject.at.items())}}}")
+    keywords += [f'laws="{law}"', f"seed={seed}"]
+    return f"import gradverify as gv, numpy as np; {setup}gv.check({subject.call or subject.name}, {', '.join(keywords)}).require()"

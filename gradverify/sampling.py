@@ -1,0 +1,129 @@
+"""The Method Sampling: seeded floats, plain points first, judged by the ladder of oracles."""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradverify._judge import Judgement
+from gradverify._law import Law
+from gradverify._method import Excuse, Trial
+from gradverify._subject import Broken, Subject, step_of
+from gradverify._vectors import Vectors, vectors
+from gradverify._verdict import Finding, Outcome
+from gradverify.explain.locate import locate
+from gradverify.oracles import kinks
+from gradverify.oracles.extended import lifted
+from gradverify.oracles.ladder import Ladder
+from gradverify.oracles.line import tangent
+from gradverify.points import KINDS, Seeded, point
+
+FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
+GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default).
+
+    ``cotangent`` fixes v at a given point, as a witness does.
+    """
+
+    points: int = len(KINDS)
+    cotangent: tuple[Any, ...] | None = None
+    oracle: Ladder = field(default_factory=Ladder, compare=False)
+    careful: Ladder = field(default_factory=lambda: Ladder(careful=True), compare=False)
+    name: str = "Sampling"
+
+    def trials(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
+        """Every combination of dtype and options at the plain point, then the other kinds of points."""
+        choices = [dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())]
+        if subject.domain.fixed:
+            for options in choices:
+                x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
+                yield self._trial(subject.given(options), x, "the given inputs", seed, (0,))
+            return
+        for number, kind in enumerate(KINDS[: self.points]):
+            for dtype in subject.dtypes:
+                for options in choices if number == 0 else choices[number % len(choices) :][:1]:
+                    key = (zlib.crc32(subject.name.encode()), number, zlib.crc32(dtype.encode()))
+                    source = Seeded(np.random.default_rng([seed, *key]))
+                    x = Vectors(point(subject.domain, kind, dtype, source, subject.literals))
+                    yield self._trial(subject.given(options), x, kind.name, seed, key)
+        
+    def _trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
+        kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if a.dtype.kind == "f")) or "no floats"
+        cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
+
+        def draw(attempt: int, judged: tuple[int, ...]) -> dict[str, Any]:
+            rng = np.random.default_rng([seed, *key, attempt])
+            return self.quantities(subject, x, rng, judged, attempt)
+
+        return Trial(subject, x, cell, where, draw, seed)
+
+    def quantities(
+        self, subject: Subject, x: Vectors, rng: np.random.Generator, judged: tuple[int, ...], attempt: int
+    ) -> dict[str, Any]:
+        """Fresh u (on float64 copies of x), v, w, a, and a point y beside x."""
+        y = subject.forward(x)
+        constrained = _constrained(subject, x, judged)
+        u = tangent(subject, lifted(x), rng, judged, constrained=constrained)
+        v, w = cotangent(y, rng), cotangent(y, rng)
+        if self.cotangent is not None:
+            v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
+        return {"u": u, "v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))], "y": beside(subject, x, u)}
+
+    def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
+        """What the slopes nearby allow, asked on float64 copies."""
+        y, w = lifted(trial.x), lifted(values["v"])
+        rng = np.random.default_rng(trial.seed)
+        try:
+            if "vjp" not in law.needs:
+                return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
+            judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
+            return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
+        except Broken as failure:
+            return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
+
+    def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
+        """The entry where it shows, and the line that reproduces it."""
+        return locate(law, trial, values, found, excuse)
+
+
+def cotangent(y: Vectors, rng: np.random.Generator) -> Vectors:
+    """A dense cotangent in the output's type: multiples of 1/8, never 0, so that sums of them stay exact."""
+    parts = []
+    for p in y:
+        v = np.clip(np.round(GRID * rng.standard_normal(p.shape)), -31, 31)
+        v = np.where(v == 0, rng.integers(0, 2, p.shape) * 2 - 1, v) / GRID
+        parts.append(np.asarray(v).astype(p.dtype if p.dtype.kind == "f" else np.float64))
+    return Vectors(tuple(parts), bare=y.bare)
+
+
+def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
+    """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
+    parts = tuple(
+        (a + (d / 16).astype(a.dtype)).astype(a.dtype) if d.size else a for a, d in zip(x, u, strict=True)
+    )
+    return Vectors(parts, bare=x.bare)
+
+
+def _constrained(subject: Subject, x: Vectors, judged: tuple[int, ...]) -> bool:
+    """Must simplex arguments keep their sums? Only where the function refuses inputs off the simplex."""
+    kinds = tuple(subject.domain.arguments.values())
+    simplex = [k for k in judged if kinds[k].kind == "simplex"]
+    if not simplex:
+        return False
+    parts = list(x.parts)
+    for k in simplex:
+        parts[k] = (x[k] + np.asarray(2.0**-8 * step_of(x[k]) * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)).astype(x[k].dtype)
+    try:
+        subject.forward(Vectors(tuple(parts)))
+    except Broken:
+        return True
+    return False
