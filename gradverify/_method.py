@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gradverify._claim import Claim
 from gradverify._judge import Judgement, judge
 from gradverify._law import Law
 from gradverify._subject import Broken, Subject
@@ -211,12 +212,13 @@ def _attempt(
     tally.trials += 1
     for claim, found in judgements:
         if found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and law.almost_everywhere and isinstance(claim.right, CannotHere)):
-            confirmed = _second_look(law, trial, by, attempt, judged, found)
+            confirmed = _second_look(law, trial, by, attempt, judged)
             if confirmed is None:
                 tally.reasons.append(found.reason or "a disagreement was not confirmed by fresh directions")
                 continue
-            values, found = confirmed
-            excuse = by.neighbourhood(law, trial, values) if law.almost_everywhere else Excuse(Outcome.DISAGREES)
+            values, claim, found = confirmed
+            kinks_excuse = law.almost_everywhere and _from_oracle(claim)
+            excuse = by.neighbourhood(law, trial, values) if kinks_excuse else Excuse(Outcome.DISAGREES)
             if excuse.outcome is Outcome.AGREES and not (excuse.isolated and strict):
                 tally.notes.append(excuse.note)
                 decided.append(True)
@@ -253,22 +255,27 @@ def _record(tally: _Tally, seen: dict[int, str], name: str, cell: str, k: int, s
         tally.smallest[key] = min(smallest, tally.smallest.get(key, np.inf))
 
 
+def _from_oracle(claim: Claim) -> bool:
+    """Is the right side a derivative that may not exist here, rather than another answer of the subject's?"""
+    return isinstance(claim.right, CannotHere) or (isinstance(claim.right, Estimate) and bool(claim.right.source))
+
+
 def _second_look(
-    law: Law, trial: Trial, by: Method, attempt: int, judged: tuple[int, ...], first: Judgement
-) -> tuple[dict[str, Any], Judgement] | None:
+    law: Law, trial: Trial, by: Method, attempt: int, judged: tuple[int, ...]
+) -> tuple[dict[str, Any], Claim, Judgement] | None:
     """The same attempt and fresh ones, with measured rounding and a second oracle: does the disagreement stand?"""
-    misses: list[tuple[dict[str, Any], Judgement]] = []
-    unknown: list[tuple[dict[str, Any], Judgement]] = []
+    misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    unknown: list[tuple[dict[str, Any], Claim, Judgement]] = []
     for look in (attempt, *range(ATTEMPTS + 1, ATTEMPTS + LOOKS)):
         values = trial.draw(look, judged) | {"f": trial.subject, "x": trial.x, "D": by.careful}
         try:
             for claim in law(**values):
                 found = judge(claim, measured=True)
                 if found.outcome is Outcome.DISAGREES:
-                    misses.append((values, found))
+                    misses.append((values, claim, found))
                     break
                 if found.outcome is Outcome.BLUNT and isinstance(claim.right, CannotHere):
-                    unknown.append((values, found))
+                    unknown.append((values, claim, found))
         except Broken:
             continue
         if len(misses) >= MISSES:

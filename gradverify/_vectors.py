@@ -180,8 +180,9 @@ def unit(dtype: Any) -> float:
 
 def clone(a: Array) -> Array:
     """A copy in the same memory layout (strides of any sign, zero included), writeable or not as ``a`` is."""
+    a = np.asarray(a)
     if a.flags.c_contiguous or not a.size:
-        out = a.copy()
+        out = np.array(a)
     else:
         spans = [(n - 1) * step for n, step in zip(a.shape, a.strides, strict=True)]
         start = -sum(min(span, 0) for span in spans)

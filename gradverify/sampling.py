@@ -20,7 +20,7 @@ from gradverify.explain.locate import locate
 from gradverify.oracles import kinks
 from gradverify.oracles.extended import lifted
 from gradverify.oracles.ladder import Ladder
-from gradverify.oracles.line import tangent
+from gradverify.oracles.line import relaid, tangent
 from gradverify.points import KINDS, Seeded, point
 
 FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
@@ -73,7 +73,7 @@ class Sampling:
         y = subject.forward(x)
         constrained = _constrained(subject, x, judged)
         u = tangent(subject, lifted(x), rng, judged, constrained=constrained)
-        v, w = cotangent(y, rng), cotangent(y, rng)
+        v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
         if self.cotangent is not None:
             v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
         return {"u": u, "v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))], "y": beside(subject, x, u)}
@@ -95,12 +95,18 @@ class Sampling:
         return locate(law, trial, values, found, excuse)
 
 
-def cotangent(y: Vectors, rng: np.random.Generator) -> Vectors:
-    """A dense cotangent in the output's type: multiples of 1/8, never 0, so that sums of them stay exact."""
+def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
+    """A dense cotangent in the output's type, no entry 0.
+
+    ``short`` ones are multiples of 1/8 below 4, so that sums of them stay exact; the others use every
+    bit, so that a detour through a coarser type shows.
+    """
     parts = []
     for p in y:
-        v = np.clip(np.round(GRID * rng.standard_normal(p.shape)), -31, 31)
-        v = np.where(v == 0, rng.integers(0, 2, p.shape) * 2 - 1, v) / GRID
+        v = rng.standard_normal(p.shape)
+        if short:
+            v = np.clip(np.round(GRID * v), -31, 31) / GRID
+        v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
         parts.append(np.asarray(v).astype(p.dtype if p.dtype.kind == "f" else np.float64))
     return Vectors(tuple(parts), bare=y.bare)
 
@@ -108,7 +114,7 @@ def cotangent(y: Vectors, rng: np.random.Generator) -> Vectors:
 def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
     """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
     parts = tuple(
-        (a + (d / 16).astype(a.dtype)).astype(a.dtype) if d.size else a for a, d in zip(x, u, strict=True)
+        relaid(np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype), a) if d.size else a for a, d in zip(x, u, strict=True)
     )
     return Vectors(parts, bare=x.bare)
 

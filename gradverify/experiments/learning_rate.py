@@ -178,7 +178,7 @@ class LearningRate:
         )
         draw.caption(
             bottom,
-            f"The loss rises (above {RISE} times its least so far) at {spikes} epochs of the adequate rate, {calm} decayed",
+            f"Loss above {RISE} times its least so far: {spikes} epochs at the adequate rate, {calm} decayed",
             x="epoch",
             y="training loss (nats)",
         )
@@ -258,4 +258,4 @@ def counted(progress: Progress | None, before: int, total: int) -> Callable[[int
 def _span(rate: Array) -> str:
     if not rate.size:
         return "-"
-    return f"{rate[0]:g}" if rate[0] == rate[-1] else f"{rate[0]:.2g} to {rate[-1]:.2g}"
+    return f"{rate[0]:.3g}" if rate[0] == rate[-1] else f"{rate[0]:.2g} to {rate[-1]:.2g}"

@@ -19,7 +19,7 @@ from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
 from gradverify.oracles.boundary import boundaries
-from gradverify.oracles.line import tangent
+from gradverify.oracles.line import relaid, tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8
@@ -54,7 +54,7 @@ class Place:
             start += a.size
             low, high = (np.asarray(b, np.float64) for b in self.f.domain.bounds(k))
             d = np.where((a + d < low) | (a + d > high), -d, d)
-            parts[k] = np.asarray(a + d)
+            parts[k] = relaid(np.asarray(a + d), a)
         return Vectors(tuple(parts), bare=self.x.bare)
 
     def entry(self, i: int) -> tuple[int, tuple[int, ...]]:

@@ -37,7 +37,7 @@ def moved(x: Vectors, u: Vectors, t: Any, kind: Any = None) -> Vectors:
             parts.append(a if kind is None or a.dtype.kind not in "f" or not d.size else a.astype(kind))
             continue
         wide = np.longdouble if a.dtype != np.float64 or kind is np.longdouble else np.float64
-        b = a.astype(kind or wide) + np.asarray(t, kind or wide) * d.astype(kind or wide)
+        b = np.asarray(a.astype(kind or wide) + np.asarray(t, kind or wide) * d.astype(kind or wide))
         parts.append(relaid(b if kind is not None else b.astype(a.dtype), a))
     return Vectors(tuple(parts))
 
