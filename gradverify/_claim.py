@@ -26,7 +26,9 @@ class Claim:
     about: Literal["input", "output"] = "input"
 
 
-def equal(left: Side, right: Side | CannotHere, what: str = "", *, about: Literal["input", "output"] = "input") -> Claim:
+def equal(
+    left: Side, right: Side | CannotHere, what: str = "", *, about: Literal["input", "output"] = "input"
+) -> Claim:
     """Both sides are the same numbers, to within the errors they carry."""
     return Claim("equal", left, right, what, about)
 
@@ -51,5 +53,7 @@ def raises(kind: type[Exception], call: Callable[[], Any], what: str = "") -> Cl
     except kind:
         return Claim("raises", Estimate(0.0), Estimate(0.0), what)
     except Exception as failure:
-        return Claim("raises", Estimate(1.0), Estimate(0.0), f"{what}: raised {type(failure).__name__}, not {kind.__name__}")
+        return Claim(
+            "raises", Estimate(1.0), Estimate(0.0), f"{what}: raised {type(failure).__name__}, not {kind.__name__}"
+        )
     return Claim("raises", Estimate(1.0), Estimate(0.0), f"{what}: raised nothing, not {kind.__name__}")

@@ -18,6 +18,7 @@ from gradverify._vectors import Array
 KINDS = ("real", "one-hot", "simplex", "index", "mask", "sign", "positive-definite")
 SMOOTH = ("real", "simplex", "positive-definite")  # kinds one can differentiate in
 DEFAULT_SIZES = (1, 5)
+Sizes = Mapping[str, int | tuple[int, int]]  # as users give them: {"n": 3, "k": (1, 6)}
 
 
 @dataclass(frozen=True)
@@ -118,22 +119,28 @@ class Domain:
     """One Box or At for each argument, by name, and the range of every size: {"n": (1, 5)}."""
 
     arguments: Mapping[str, Box | At]
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sizes: Sizes = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sizes = {s: DEFAULT_SIZES for a in self.arguments.values() for s in a.symbols}
+        sizes: dict[str, int | tuple[int, int]] = {s: DEFAULT_SIZES for a in self.arguments.values() for s in a.symbols}
         for symbol, given in self.sizes.items():
             if symbol not in sizes:
                 known = ", ".join(sizes) or "none"
                 raise Misuse(f"sizes={{{symbol!r}: ...}}: no input has a size {symbol!r} (sizes here: {known}).")
-            sizes[symbol] = (given, given) if isinstance(given, int) else (int(given[0]), int(given[1]))
-            if not 0 <= sizes[symbol][0] <= sizes[symbol][1]:
+            least, most = (given, given) if isinstance(given, int) else (int(given[0]), int(given[1]))
+            sizes[symbol] = (least, most)
+            if not 0 <= least <= most:
                 raise Misuse(f"sizes={{{symbol!r}: {given!r}}}: write (least, most) with 0 <= least <= most.")
         object.__setattr__(self, "sizes", sizes)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.arguments)
+
+    @property
+    def ranges(self) -> tuple[tuple[str, int, int], ...]:
+        """(symbol, least, most) for every size."""
+        return tuple((s, r, r) if isinstance(r, int) else (s, *r) for s, r in self.sizes.items())
 
     @property
     def fixed(self) -> bool:

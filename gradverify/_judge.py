@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,9 @@ NOISE = 10  # standard deviations of measured rounding
 CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
-ALONE = 1e-8  # of |v||f|: below this the complex step refutes nothing alone (it passes its self-test with errors of that size)
+ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 ZERO = 1e-4  # of |v||f|: a bar below this makes a zero a seen zero
+TINY = float(np.finfo(np.float32).tiny)  # a bar below every normal number is no width at all
 EDGE = 1e-3  # of the type's range: expected values above it may overflow in the code
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
 SPACINGS = {"float64": (16, 2**26), "float32": (8, 2**9), "float16": (1, 2)}  # in units in the last place
@@ -79,7 +80,9 @@ def _judge(claim: Claim, rounding: Rounding) -> Judgement:
         return _numbers(claim, claim.left, claim.right, rounding)
     if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
         return _arrays(claim, claim.left, claim.right, rounding)
-    raise TypeError(f"a claim compares two Vectors or two Estimates, not {type(claim.left).__name__} with {type(claim.right).__name__}")
+    raise TypeError(
+        f"a claim compares two Vectors or two Estimates, not {type(claim.left).__name__} and {type(claim.right).__name__}"
+    )
 
 
 # -- numbers: directional derivatives and inner products ------------------------------------------
@@ -94,18 +97,18 @@ def _numbers(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding) 
         return _not_finite(left, right)
     sight, smallest = _sight_along(weighed, bar)
     if not weighed:
-        sight = {-1: "decisive" if bar <= FAULT * max(abs(left.value), abs(right.value), 0.0) or bar == 0.0 else "blunt"}
-    found = dict(gap=gap, bar=bar, left=left.value, right=right.value, sight=sight, smallest=smallest)
+        sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
+        sight = {-1: "decisive" if sharp else "blunt"}
+    found = Judgement(Outcome.AGREES, gap, bar, None, None, left.value, right.value, sight=sight, smallest=smallest)
     if not math.isfinite(bar):
-        return Judgement(Outcome.BLUNT, reason="the error bar is infinite here", **found)  # type: ignore[arg-type]
+        return replace(found, outcome=Outcome.BLUNT, reason="the error bar is infinite here")
     if gap <= bar:
-        seen = any(s != "blunt" for s in sight.values())
-        reason = "" if seen else f"the error bar {bar:.1e} is too wide to have seen a mistake"
-        return Judgement(Outcome.AGREES if seen else Outcome.BLUNT, reason=reason, **found)  # type: ignore[arg-type]
+        if any(s != "blunt" for s in sight.values()):
+            return found
+        reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
+        return replace(found, outcome=Outcome.BLUNT, reason=reason)
     excuse = _blunt_oracle(left, right, gap, weighed)
-    if excuse:
-        return Judgement(Outcome.BLUNT, reason=excuse, **found)  # type: ignore[arg-type]
-    return Judgement(Outcome.DISAGREES, **found)  # type: ignore[arg-type]
+    return replace(found, outcome=Outcome.BLUNT if excuse else Outcome.DISAGREES, reason=excuse)
 
 
 def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[Weighed, ...]) -> str:
@@ -134,7 +137,9 @@ def _not_finite(left: Estimate, right: Estimate) -> Judgement:
                 index = tuple(int(i) for i in bad[0])
                 if math.isfinite(right.value):
                     value = float(p[index])
-                    return Judgement(Outcome.DISAGREES, math.inf, right.error, k, index, value, "finite", note="not finite")
+                    return Judgement(
+                        Outcome.DISAGREES, math.inf, right.error, k, index, value, "finite", note="not finite"
+                    )
     return Judgement(Outcome.BLUNT, reason="neither side is finite here")
 
 
@@ -170,7 +175,7 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
                 natural = _naturals(w.answer).get(k)
                 size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
                 seen = False
-                if bar <= ZERO * size or bar == 0.0:
+                if bar <= ZERO * size + TINY:
                     sight.setdefault(k, "zero")
             if seen:
                 sight[k] = "decisive"
@@ -207,7 +212,9 @@ def _arrays(claim: Claim, left: Vectors, right: Vectors, rounding: Rounding) -> 
             top = max(top, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
         fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
         widest = float(np.max(bar, initial=0.0))
-        sight[k] = "decisive" if widest < fault * top else "zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"
+        sight[k] = (
+            "decisive" if widest < fault * top else "zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"
+        )
         if top > 0:
             smallest.append(widest / top)
         with np.errstate(all="ignore"):
@@ -216,7 +223,9 @@ def _arrays(claim: Claim, left: Vectors, right: Vectors, rounding: Rounding) -> 
         if over[i] > max(ratio, 0.0):
             index = tuple(int(n) for n in i)
             ratio = float(over[i])
-            worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, _number(a[i]), _number(b[i]), note=claim.what)
+            worst = Judgement(
+                Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, _number(a[i]), _number(b[i]), note=claim.what
+            )
         elif exact:
             hint = "not bit for bit, but within rounding"
     least = max(smallest) if smallest else None
@@ -253,7 +262,7 @@ def _entry_bar(left: Vectors, right: Vectors, k: int, rounding: Rounding) -> Arr
 
 def _zero_seen(left: Vectors, right: Vectors, k: int, bar: Array) -> bool:
     naturals = [_naturals(w.answer).get(k) for w in (*left.answers, *right.answers)]
-    return all(n is None or bool(np.all(bar <= ZERO * n)) for n in naturals)
+    return all(n is None or bool(np.all(bar <= ZERO * n + TINY)) for n in naturals)
 
 
 # -- the rounding of the subject's own code -------------------------------------------------------
@@ -264,7 +273,11 @@ def granted(answer: Answer) -> tuple[Array, ...]:
     out = []
     for part, eps in zip(answer.parts, answer.eps, strict=True):
         count = ROUNDINGS_HALF if eps > 1e-4 else ROUNDINGS
-        out.append(count * eps * np.abs(part.astype(np.float64)) if part.dtype.kind == "f" else np.zeros(part.shape))
+        if part.dtype.kind != "f":
+            out.append(np.zeros(part.shape))
+            continue
+        least = float(np.finfo(part.dtype).smallest_subnormal)  # what rounding costs where eps has no meaning
+        out.append(count * (eps * np.abs(part.astype(np.float64)) + least))
     return tuple(out)
 
 
@@ -371,5 +384,3 @@ def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:
             factor = math.factorial(order) ** 2 / math.factorial(2 * order)
             best = np.maximum(best, np.sqrt(factor * np.mean(d.astype(np.float64) ** 2, axis=0)))
     return np.nan_to_num(best, nan=0.0, posinf=0.0)
-
-

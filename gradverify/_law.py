@@ -70,7 +70,9 @@ def law(
         quantifiers = tuple(inspect.signature(function).parameters)
         unknown = set(quantifiers) - QUANTIFIERS
         if unknown:
-            raise TypeError(f"{function.__name__}: {', '.join(sorted(unknown))} quantifies nothing; use {' '.join('fxyuvwaD')}")
+            raise TypeError(
+                f"{function.__name__}: {', '.join(sorted(unknown))} quantifies nothing; use {' '.join('fxyuvwaD')}"
+            )
         if not function.__doc__:
             raise TypeError(f"{function.__name__}: a law's docstring is its statement; write one")
         rules = needs if needs is not None else ("vjp",) if "v" in quantifiers else ()

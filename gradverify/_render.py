@@ -25,14 +25,21 @@ def clean(text: str) -> str:
 
 def sees(verdict: Verdict) -> str:
     """The smallest relative mistake that would have been seen, in words."""
-    return f"{verdict.smallest:.0e}" if verdict.smallest is not None and verdict.smallest > 0 else "exact" if verdict.smallest == 0 else ""
+    return (
+        f"{verdict.smallest:.0e}"
+        if verdict.smallest is not None and verdict.smallest > 0
+        else "exact"
+        if verdict.smallest == 0
+        else ""
+    )
 
 
 def failure(verdict: Verdict) -> list[str]:
     """The lines of a failure: what, where, both sides, why, and how to run it again."""
     lines = [f"{clean(verdict.subject)} FAILS {verdict.law}", f"  the law: {clean(verdict.statement)}"]
     for f in verdict.findings:
-        lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
+        if f.argument:
+            lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
         if f.cause:
             lines.append(f"  {clean(f.cause)}")
         if f.where:
@@ -64,6 +71,10 @@ def plain(report: Report) -> str:
     for subject in subjects:
         own = [v for v in report.verdicts if v.subject == subject]
         lines.append(f"{clean(subject)}")
+        reasons = {v.reason for v in own}
+        if len(own) > 1 and len(reasons) == 1 and "" not in reasons:
+            lines.append(f"  {own[0].status:<9} every law: {clean(own[0].reason)}")
+            continue
         width = max(len(v.law) for v in own)
         for v in own:
             detail = f"{v.decisive} of {v.trials} trials decisive" if v.trials else ""
@@ -90,13 +101,20 @@ def summary(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """The report for a notebook."""
+
     def cell(text: str) -> str:
         return clean(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
     rows = ["| subject | law | verdict | decisive | |", "|---|---|---|---|---|"]
     for v in report.verdicts:
-        remark = v.reason or "; ".join(f"{f.place}: claimed {sides(f)[0]}, expected {sides(f)[1]}" for f in v.findings) or "; ".join(v.notes)
-        rows.append(f"| {cell(v.subject)} | {cell(v.law)} | **{v.status}** | {v.decisive}/{v.trials} | {cell(remark)} |")
+        remark = (
+            v.reason
+            or "; ".join(f"{f.place}: claimed {sides(f)[0]}, expected {sides(f)[1]}" for f in v.findings)
+            or "; ".join(v.notes)
+        )
+        rows.append(
+            f"| {cell(v.subject)} | {cell(v.law)} | **{v.status}** | {v.decisive}/{v.trials} | {cell(remark)} |"
+        )
     return "\n".join([*rows, "", cell(summary(report))])
 
 

@@ -88,14 +88,19 @@ class Subject:
         moves = tuple(k for k, p in enumerate(u) if p.size)
 
         def natural() -> tuple[Array, ...]:
-            ratio = max((float(np.max(np.abs(p) / step_of(x[k]), initial=0.0)) for k, p in enumerate(u) if p.size), default=1.0)
+            ratio = max(
+                (float(np.max(np.abs(p) / step_of(x[k]), initial=0.0)) for k, p in enumerate(u) if p.size), default=1.0
+            )
             return tuple(ratio * np.abs(p) for p in self.forward(x))
 
         answer = Answer(self._tangents, x, u, tangents, natural, moves, coarsest(x, moves))
         return Vectors(tangents, None, (Weighed(answer),))
 
     def observe(self, rule: str, x: Vectors, v: Vectors | None = None) -> tuple[Any, tuple[Array, ...]]:
-        """Call ``value``, ``vjp`` or ``jvp`` on copies; its raw answer, and the copies as it left them ((co)tangents first)."""
+        """Call ``value``, ``vjp`` or ``jvp`` on copies: its raw answer, and the copies as it left them.
+
+        A (co)tangent's copies come first.
+        """
         function = getattr(self, rule)
         handed = tuple(clone(a) for a in x)
         first: tuple[Array, ...] = ()
@@ -120,7 +125,10 @@ class Subject:
         label, n = f"{self.name}'s vjp", len(x)
         given = tuple(out) if isinstance(out, tuple | list) else (out,)
         if len(given) != n:
-            raise Broken(label, f"returned {len(given)} gradient(s) for {n} input(s); give one for each, None where not differentiated")
+            raise Broken(
+                label,
+                f"returned {len(given)} gradient(s) for {n} input(s); give one for each, None where not differentiated",
+            )
         smooth = self.domain.smooth
         return tuple(NOTHING if g is None or k not in smooth else _read(label, g) for k, g in enumerate(given))
 

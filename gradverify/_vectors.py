@@ -2,7 +2,9 @@
 
 A :class:`Vectors` is one element of that space: a point, a tangent, a cotangent or a gradient, one
 array for each argument. Sums and inner products are taken in extended precision; what
-is handed back to the subject is in its own type again, and the rounding is carried. What the subject's own code computed keeps its :class:`Answer`, so that the
+is handed back to the subject is in its own type again, and the rounding is carried.
+
+What the subject's own code computed keeps its :class:`Answer`, so that the
 judge can measure that code's rounding where it matters.
 """
 
@@ -26,7 +28,10 @@ class Misfit(Exception):
 
 @dataclass(frozen=True)
 class Estimate:
-    """A real number known to within ``error`` (an absolute half-width, >= 0); ``answers`` say whose rounding is not in it yet."""
+    """A real number known to within ``error``, an absolute half-width >= 0.
+
+    ``answers`` say whose rounding is not in the error yet.
+    """
 
     value: float
     error: float = 0.0
@@ -108,6 +113,7 @@ class Vectors:
     def size(self) -> int:
         return sum(p.size for p in self.parts)
 
+    @np.errstate(all="ignore")
     def __add__(self, other: Vectors) -> Vectors:
         parts, error = [], []
         answers = self.answers + other.answers
@@ -119,6 +125,7 @@ class Vectors:
             error.append(e + e2 + EPS_WIDE * np.abs(total) + np.abs(wide(kept) - total))
         return Vectors(tuple(parts), tuple(error), answers, self.bare)
 
+    @np.errstate(all="ignore")
     def __rmul__(self, a: float) -> Vectors:
         parts, error = [], []
         for p, e in zip(self.parts, self.bars(), strict=True):
@@ -135,6 +142,7 @@ class Vectors:
         """The known error of every entry; zeros for exact vectors."""
         return self.error or tuple(np.zeros(p.shape) for p in self.parts)
 
+    @np.errstate(all="ignore")
     def inner(self, other: Vectors) -> Estimate:
         """The sum of products over all parts, with the rounding of its own terms."""
         total, rounding, error = Wide(0), Wide(0), 0.0

@@ -17,6 +17,7 @@ from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
 from gradverify.explain.locate import locate
+from gradverify.explain.witness import witness
 from gradverify.oracles import kinks
 from gradverify.oracles.extended import lifted
 from gradverify.oracles.ladder import Ladder
@@ -55,7 +56,20 @@ class Sampling:
                     source = Seeded(np.random.default_rng([seed, *key]))
                     x = Vectors(point(subject.domain, kind, dtype, source, subject.literals))
                     yield self._trial(subject.given(options), x, kind.name, seed, key)
-        
+
+    def beside(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
+        """The given point moved by 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways, within the bounds."""
+        if not subject.domain.fixed:
+            return
+        x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
+        for number, distance in enumerate((2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))):
+            parts = list(x.parts)
+            for k in subject.domain.smooth:
+                low, high = subject.domain.bounds(k)
+                moved = x[k].astype(np.float64) + distance * np.maximum(np.abs(x[k]), 1.0)
+                parts[k] = relaid(np.asarray(np.clip(moved, low, high).astype(x[k].dtype)), x[k])
+            yield self._trial(subject, Vectors(tuple(parts)), f"{distance:+.0e} beside it", seed, (1, number))
+
     def _trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if a.dtype.kind == "f")) or "no floats"
         cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
@@ -90,6 +104,11 @@ class Sampling:
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 
+    def refusal(self, law: Law, trial: Trial, what: str, cause: str) -> Finding:
+        """What was raised, and the line that raises it again."""
+        line = witness(trial.subject, law.name, trial.x.parts, (), trial.seed)
+        return Finding(law.name, "", None, what, "an answer", 0.0, cause, line, trial.cell, trial.where, trial.x.parts)
+
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
         return locate(law, trial, values, found, excuse)
@@ -114,7 +133,8 @@ def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
 def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
     """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
     parts = tuple(
-        relaid(np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype), a) if d.size else a for a, d in zip(x, u, strict=True)
+        relaid(np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype), a) if d.size else a
+        for a, d in zip(x, u, strict=True)
     )
     return Vectors(parts, bare=x.bare)
 
@@ -127,7 +147,9 @@ def _constrained(subject: Subject, x: Vectors, judged: tuple[int, ...]) -> bool:
         return False
     parts = list(x.parts)
     for k in simplex:
-        parts[k] = (x[k] + np.asarray(2.0**-8 * step_of(x[k]) * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)).astype(x[k].dtype)
+        parts[k] = (
+            x[k] + np.asarray(2.0**-8 * step_of(x[k]) * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)
+        ).astype(x[k].dtype)
     try:
         subject.forward(Vectors(tuple(parts)))
     except Broken:

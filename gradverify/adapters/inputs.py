@@ -14,13 +14,19 @@ from gradverify._domain import At, Box, Domain
 from gradverify._errors import Misuse
 
 SHAPES = ("n k", "n", "", "n n", "n c h w")  # tried in this order where nothing is said
+MOST = 400  # combinations tried for each first shape
+EXAMPLES = ({"n": 3, "k": 4, "m": 2, "c": 2, "h": 4, "w": 5}, {"n": 2, "k": 5, "m": 3, "c": 3, "h": 5, "w": 4})
 PARTNERS = {"n k": ("n k", "k m", "k", "n", "n m", "m k", "m", ""), "n": ("n", "", "m", "n n"), "": ("", "n")}
 
 
 def argument_names(f: Callable[..., Any], count: int) -> tuple[str, ...]:
     """The names of f's first positional parameters; x0, x1, ... where it has no signature."""
     try:
-        found = [p for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        found = [
+            p
+            for p in inspect.signature(f).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
     except (TypeError, ValueError):
         found = []
     names = [p.name for p in found][:count]
@@ -46,7 +52,9 @@ def _in_order(inputs: Mapping[str, Any], f: Callable[..., Any]) -> dict[str, Box
         return {name: place(name, value) for name, value in inputs.items()}
     unknown = [name for name in inputs if name not in parameters]
     if unknown and not any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
-        raise Misuse(f"inputs={{{unknown[0]!r}: ...}}: the function has no argument {unknown[0]!r}; it takes {', '.join(parameters)}.")
+        raise Misuse(
+            f"inputs={{{unknown[0]!r}: ...}}: there is no such argument; the function takes {', '.join(parameters)}."
+        )
     ordered = [*(n for n in parameters if n in inputs), *(n for n in inputs if n not in parameters)]
     return {name: place(name, inputs[name]) for name in ordered}
 
@@ -58,7 +66,7 @@ def _cast(domain: Domain, dtypes: tuple[str, ...]) -> Domain:
         if isinstance(a, At) and a.array.dtype.kind == "f" and len(dtypes) == 1 and a.array.dtype.name != dtypes[0]:
             a = At(a.array.astype(dtypes[0]), a.low, a.high, a.kind)
         cast[name] = a
-    return Domain(cast, {s: r for s, r in domain.sizes.items()})
+    return Domain(cast, domain.sizes)
 
 
 def place(name: str, value: Any) -> Box | At:
@@ -68,7 +76,8 @@ def place(name: str, value: Any) -> Box | At:
     at = value if isinstance(value, At) else None
     array = at.array if at else np.asarray(value) if not isinstance(value, str) else None
     if array is None or array.dtype.kind not in "fiub":
-        found = f"a {type(value).__name__}" if array is None or array.dtype.kind == "O" else f"of dtype {array.dtype}"
+        found = f"a {type(value).__name__}" if array is None else f"an array of dtype {array.dtype}"
+        found = "an array of Python objects" if array is not None and array.dtype.kind == "O" else found
         raise Misuse(f'{name} is {found}; give a real array, or a Box such as gv.Box("n k") to have it generated.')
     if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -77,7 +86,9 @@ def place(name: str, value: Any) -> Box | At:
     if array.dtype.kind == "f" and at is not None:
         low, high = np.asarray(at.low, float), np.asarray(at.high, float)
         if np.any(array < low) or np.any(array > high):
-            raise Misuse(f"{name} lies outside its own range low={at.low}, high={at.high}; move it inside or widen the range.")
+            raise Misuse(
+                f"{name} lies outside its own range low={at.low}, high={at.high}; move it inside or widen the range."
+            )
     return at or At(array)
 
 
@@ -91,7 +102,10 @@ def require_a_float(domain: Domain) -> None:
 
 
 def annotated(f: Callable[..., Any]) -> dict[str, Box] | None:
-    """Boxes from ``Annotated[np.ndarray, gv.Box("n k")]`` or jaxtyping's ``Float[np.ndarray, "n k"]``, read without importing it."""
+    """Boxes from ``Annotated[np.ndarray, gv.Box("n k")]``, or from jaxtyping's ``Float[np.ndarray, "n k"]``.
+
+    jaxtyping is not imported for it.
+    """
     try:
         hints = typing.get_type_hints(f, include_extras=True)
     except Exception:
@@ -116,14 +130,13 @@ def _box_of(hint: Any) -> Box | None:
     return None
 
 
-def found_by_trial(f: Callable[..., Any], names: tuple[str, ...], tries: Callable[[tuple[Any, ...]], bool]) -> dict[str, Box] | None:
-    """The first combination of shapes that the function takes, with two sets of sizes, so that n = k is no accident."""
-    first = SHAPES
-    for shape in first:
-        options = [tuple(dict.fromkeys((*PARTNERS.get(shape, (shape,)),))) for _ in names[1:]]
-        for rest in itertools.islice(itertools.product(*options), 80):
+def found_by_trial(names: tuple[str, ...], fits: Callable[[tuple[Any, ...]], bool]) -> dict[str, Box] | None:
+    """The first combination of shapes that fits with two sets of sizes, so that n = k is no accident."""
+    for shape in SHAPES:
+        options = [PARTNERS.get(shape, (shape,))] * (len(names) - 1)
+        for rest in itertools.islice(itertools.product(*options), MOST):
             shapes = (shape, *rest)
-            if all(tries(_example(shapes, sizes)) for sizes in ({"n": 3, "k": 4, "m": 2, "c": 2, "h": 4, "w": 5}, {"n": 2, "k": 5, "m": 3, "c": 3, "h": 5, "w": 4})):
+            if all(fits(_example(shapes, sizes)) for sizes in EXAMPLES):
                 return {name: Box(s) for name, s in zip(names, shapes, strict=True)}
     return None
 
@@ -133,7 +146,9 @@ def _example(shapes: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[np.ndar
     return tuple(0.5 + rng.random(Box(s).dims(sizes)) for s in shapes)
 
 
-def swept(f: Callable[..., Any], rules: tuple[Callable[..., Any] | None, ...], taken: int) -> dict[str, tuple[Any, ...]]:
+def swept(
+    f: Callable[..., Any], rules: tuple[Callable[..., Any] | None, ...], taken: int
+) -> dict[str, tuple[Any, ...]]:
     """Booleans, enumerations and Literals among f's further keywords that every rule takes too: all their values."""
     import enum
 

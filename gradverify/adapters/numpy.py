@@ -22,7 +22,14 @@ Function = Callable[..., Any]
 
 
 def pair(
-    f: Function, *, name: str, domain: Domain, args: tuple[Any, ...] = (), vjp: Function | None = None, jvp: Function | None = None, call: str = ""
+    f: Function,
+    *,
+    name: str,
+    domain: Domain,
+    args: tuple[Any, ...] = (),
+    vjp: Function | None = None,
+    jvp: Function | None = None,
+    call: str = "",
 ) -> Subject:
     """``f`` with ``vjp(g, *inputs, *args)`` and/or ``jvp(u, *inputs, *args)``."""
     _accepts(f, len(domain.names) + len(args), name)
@@ -40,7 +47,16 @@ def pair(
     )
 
 
-def jacobian(f: Function, *, name: str, domain: Domain, jac: Function, args: tuple[Any, ...] = (), call: str = "", word: str = "jac") -> Subject:
+def jacobian(
+    f: Function,
+    *,
+    name: str,
+    domain: Domain,
+    jac: Function,
+    args: tuple[Any, ...] = (),
+    call: str = "",
+    word: str = "jac",
+) -> Subject:
     """``f`` with ``jac(*inputs, *args)``: the gradient of a scalar f, or the Jacobian (m, n) of a vector f."""
     _accepts(f, len(domain.names) + len(args), name)
     _accepts(jac, len(domain.names) + len(args), f"{name}'s {word}")
@@ -51,7 +67,10 @@ def jacobian(f: Function, *, name: str, domain: Domain, jac: Function, args: tup
         given = tuple(found) if isinstance(found, tuple) and n > 1 else (found,)
         if len(given) != n:
             raise Broken(f"{name}'s {word}", f"returned {len(given)} array(s) for {n} inputs")
-        return tuple(None if j is None else _pulled(np.asarray(j), g, x, f"{name}'s {word}") for j, x in zip(given, inputs, strict=True))
+        return tuple(
+            None if j is None else _pulled(np.asarray(j), g, x, f"{name}'s {word}")
+            for j, x in zip(given, inputs, strict=True)
+        )
 
     return Subject(name, _with(f, args), domain, vjp=vjp, call=call, literals=literals(f, jac))
 
@@ -60,15 +79,26 @@ def _pulled(j: Any, g: Any, x: Any, word: str) -> Any:
     """J' g in x's shape; J is (m, n), or shaped like the output followed by the input."""
     j, g = np.asarray(j), np.asarray(g)
     j = j.astype(x.dtype) if j.dtype.kind in "iub" else j
-    if j.size != g.size * x.size or (g.size > 1 and j.shape not in {(g.size, x.size), g.shape + x.shape}) or (g.size == 1 and j.size != x.size):
+    if (
+        j.size != g.size * x.size
+        or (g.size > 1 and j.shape not in {(g.size, x.size), g.shape + x.shape})
+        or (g.size == 1 and j.size != x.size)
+    ):
         wanted = x.shape if g.size == 1 else (g.size, x.size)
-        raise Broken(word, f"returned shape {j.shape}; for an input of shape {x.shape} and a value of shape {g.shape} it is {wanted}")
+        raise Broken(
+            word,
+            f"returned shape {j.shape}; for an input of shape {x.shape} and a value of shape {g.shape} it is {wanted}",
+        )
     if g.size == 1 and j.shape not in {x.shape, g.shape + x.shape, (1, x.size)}:
         raise Broken(word, f"returned shape {j.shape}; the gradient of a scalar has its input's shape {x.shape}")
-    return (g.reshape(-1) @ j.reshape(g.size, x.size)).reshape(x.shape).astype(j.dtype if j.dtype.kind == "f" else x.dtype)
+    return (
+        (g.reshape(-1) @ j.reshape(g.size, x.size)).reshape(x.shape).astype(j.dtype if j.dtype.kind == "f" else x.dtype)
+    )
 
 
-def hessian_product(gradient: Function, *, name: str, domain: Domain, hessp: Function, args: tuple[Any, ...] = (), call: str = "") -> Subject:
+def hessian_product(
+    gradient: Function, *, name: str, domain: Domain, hessp: Function, args: tuple[Any, ...] = (), call: str = ""
+) -> Subject:
     """``gradient`` with ``hessp(x, p, *args)``, as in scipy.optimize: a forward rule of the gradient."""
     if len(domain.names) != 1:
         raise Misuse(f"{name}: hessp= takes one input x and a direction p; there are {len(domain.names)} inputs.")
@@ -79,8 +109,10 @@ def hessian_product(gradient: Function, *, name: str, domain: Domain, hessp: Fun
     return Subject(name, _with(gradient, args), domain, jvp=jvp, call=call, literals=literals(gradient, hessp))
 
 
-def cached(f: Function, *, name: str, domain: Domain, backward: Function, args: tuple[Any, ...] = (), call: str = "") -> Subject:
-    """The course form: ``f(*inputs) -> (out, cache)`` and ``backward(dout, cache)`` -> gradient, tuple, or dict by name."""
+def cached(
+    f: Function, *, name: str, domain: Domain, backward: Function, args: tuple[Any, ...] = (), call: str = ""
+) -> Subject:
+    """The course form: ``f(*inputs) -> (out, cache)`` and ``backward(dout, cache)`` -> gradients (by name, or in order)."""
     _accepts(f, len(domain.names) + len(args), name)
     _accepts(backward, 2, f"{name}'s backward")
 
@@ -98,7 +130,7 @@ def cached(f: Function, *, name: str, domain: Domain, backward: Function, args: 
 
 
 def by_argument(found: Any, domain: Domain, label: str) -> tuple[Any, ...]:
-    """Gradients in the order of the arguments: from a dict by name (``x`` or ``dx``), or a tuple for the smooth ones."""
+    """Gradients in the arguments' order: from a dict by name (``x`` or ``dx``), or a tuple for the smooth ones."""
     names = domain.names
     if isinstance(found, Mapping):
         return tuple(named(found, name) for name in names)
@@ -124,7 +156,13 @@ def parameters(layer: Any) -> dict[str, np.ndarray]:
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             found[key] = value
         elif isinstance(value, dict) and not _gradient_name(key):
-            found.update({k: v for k, v in value.items() if isinstance(k, str) and isinstance(v, np.ndarray) and v.dtype.kind == "f"})
+            found.update(
+                {
+                    k: v
+                    for k, v in value.items()
+                    if isinstance(k, str) and isinstance(v, np.ndarray) and v.dtype.kind == "f"
+                }
+            )
     return found
 
 
@@ -157,7 +195,15 @@ def _left_gradient(layer: Any, name: str) -> Any:
     return None
 
 
-def layer_subject(layer: Any, *, name: str, inputs: Mapping[str, Box | At], sizes: Mapping[str, Any], args: tuple[Any, ...] = (), call: str = "") -> Subject:
+def layer_subject(
+    layer: Any,
+    *,
+    name: str,
+    inputs: Mapping[str, Box | At],
+    sizes: Mapping[str, Any],
+    args: tuple[Any, ...] = (),
+    call: str = "",
+) -> Subject:
     """An object with ``forward(*inputs)`` and ``backward(dout)``; its parameters are inputs too.
 
     A parameter is a floating array among the attributes or in a dict attribute, whose gradient
@@ -167,18 +213,19 @@ def layer_subject(layer: Any, *, name: str, inputs: Mapping[str, Box | At], size
     _accepts(layer.forward, len(inputs) + len(args), f"{name}.forward")
     example = copy.deepcopy(layer)
     weights = parameters(example)
-    kept: dict[str, np.ndarray] = {}
-    gradients = {p for p in weights if any(p in (*(q + w for q in PREFIXES), *(w + s for s in SUFFIXES)) for w in weights if w != p)}
-    for parameter, value in weights.items():
-        if parameter not in gradients and parameter not in inputs:
-            kept[parameter] = value
-    domain = Domain({**inputs, **{p: At(value) for p, value in kept.items()}}, sizes)
+    gradients = {
+        p
+        for p in weights
+        if any(p in (*(q + w for q in PREFIXES), *(w + s for s in SUFFIXES)) for w in weights if w != p)
+    }
+    kept = {p: weight for p, weight in weights.items() if p not in gradients and p not in inputs}
+    domain = Domain({**inputs, **{p: At(weight) for p, weight in kept.items()}}, sizes)
     count = len(inputs)
 
     def ready(given: tuple[Any, ...]) -> Any:
         own = copy.deepcopy(layer)
-        for parameter, value in zip(kept, given[count:], strict=True):
-            _set(own, parameter, value)
+        for parameter, weight in zip(kept, given[count:], strict=True):
+            _set(own, parameter, weight)
         return own
 
     def value(*given: Any, **options: Any) -> Any:
@@ -198,7 +245,10 @@ def layer_subject(layer: Any, *, name: str, inputs: Mapping[str, Box | At], size
             return first
         if len(first) != count:
             raise Broken(f"{name}'s backward", f"returned {len(first)} gradient(s) for {count} input(s)")
-        return (*first, *(named(extra, p) if p in extra or named(extra, p) is not None else _left_gradient(own, p) for p in kept))
+        return (
+            *first,
+            *(named(extra, p) if p in extra or named(extra, p) is not None else _left_gradient(own, p) for p in kept),
+        )
 
     methods = (getattr(type(layer), "forward", None), getattr(type(layer), "backward", None))
     return Subject(name, value, domain, vjp=vjp, call=call, literals=literals(*methods))
@@ -227,7 +277,9 @@ def _accepts(f: Function | None, count: int, label: str) -> None:
     try:
         signature.bind(*[None] * count)
     except TypeError as mismatch:
-        raise Misuse(f"{label}{signature} cannot take {count} positional argument(s): {mismatch}. See the table of signatures in the README.") from None
+        raise Misuse(
+            f"{label}{signature} cannot take {count} positional argument(s): {mismatch}. See the README's table."
+        ) from None
 
 
 def output_shapes(subject: Subject, x: tuple[Any, ...]) -> tuple[tuple[int, ...], ...] | None:

@@ -26,16 +26,29 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
     v = values.get("v")
     cotangent = v.parts if isinstance(v, Vectors) and f.vjp is not None and "v" in law.quantifiers else ()
     line = witness(f, law.name, x.parts, cotangent, trial.seed)
-    cause = found.note if isinstance(found.note, str) else ""
+    cause = excuse.note or found.note
 
     def finding(argument: str, index: tuple[int, ...] | None, claimed: Any, expected: Any, error: float) -> Finding:
         return Finding(
-            law.name, argument, index, claimed, expected, error, cause, line, trial.cell, trial.where, x.parts, cotangent
+            law.name,
+            argument,
+            index,
+            claimed,
+            expected,
+            error,
+            cause,
+            line,
+            trial.cell,
+            trial.where,
+            x.parts,
+            cotangent,
         )
 
     if excuse.place is not None:
         k, index, claimed, low, high = excuse.place
-        wanted = f"between {low:.6g} and {high:.6g}, the slopes nearby" if high > low else f"{low:.17g}, the slope nearby"
+        wanted = (
+            f"between {low:.6g} and {high:.6g}, the slopes nearby" if high > low else f"{low:.17g}, the slope nearby"
+        )
         return finding(f.names[k], index, claimed, wanted, 0.0)
     if law.derivative and found.part is None and "u" in values:
         entry = wrong_entry(law, f, x, values, trial)
@@ -70,7 +83,13 @@ def wrong_entry(
                 index = tuple(int(i) for i in bad[0]) if bad.size else ()
                 known = oracle.directional(f, y, along(y, k, index), w)
                 step = float(along(y, k, index)[k][index])
-                return k, index, float(g[k][index]), known.value / step if isinstance(known, Estimate) else "a finite number", 0.0
+                return (
+                    k,
+                    index,
+                    float(g[k][index]),
+                    known.value / step if isinstance(known, Estimate) else "a finite number",
+                    0.0,
+                )
     entries = [(k, int(i)) for k in judged for i in range(y[k].size)]
     rng = np.random.default_rng(1)
     while len(entries) > ALL:
@@ -118,4 +137,5 @@ def _excess(oracle: Any, f: Subject, y: Vectors, w: Vectors, claim: Any, u: Vect
         return 0.0
     claimed = claim(u)
     bar = known.error + claimed.error
-    return abs(claimed.value - known.value) / bar if bar > 0 else abs(claimed.value - known.value) * np.inf
+    gap = abs(claimed.value - known.value)
+    return gap / bar if bar > 0 else float(np.inf if gap > 0 else 0.0)

@@ -61,7 +61,15 @@ def _nested(value: Any) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, float | np.floating):
         number = float(value)
-        return repr(number) if np.isfinite(number) else "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf"
+        return (
+            repr(number)
+            if np.isfinite(number)
+            else "np.nan"
+            if np.isnan(number)
+            else "np.inf"
+            if number > 0
+            else "-np.inf"
+        )
     return repr(value.item() if isinstance(value, np.generic) else value)
 
 
@@ -77,4 +85,5 @@ def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ..
     if subject.at:
         keywords.append(f"options={{{', '.join(f'{k!r}: [{o!r}]' for k, o in subject.at.items())}}}")
     keywords += [f'laws="{law}"', f"seed={seed}"]
-    return f"import gradverify as gv, numpy as np; {setup}gv.check({subject.call or subject.name}, {', '.join(keywords)}).require()"
+    call = f"gv.check({subject.call or subject.name}, {', '.join(keywords)}).require()"
+    return f"import gradverify as gv, numpy as np; {setup}{call}"

@@ -54,7 +54,9 @@ def shape_and_dtype_are_kept(f: Subject, x: Vectors, v: Vectors) -> Iterator[Cla
 
 def _forms(arrays: Vectors, positions: list[int]) -> Vectors:
     """dtype and shape, in words, of these parts."""
-    return Vectors(tuple(np.asarray(f"{a.dtype.name} {a.shape}") if k in positions else NOTHING for k, a in enumerate(arrays)))
+    return Vectors(
+        tuple(np.asarray(f"{a.dtype.name} {a.shape}") if k in positions else NOTHING for k, a in enumerate(arrays))
+    )
 
 
 @law(needs=())

@@ -18,7 +18,12 @@ STABLE = (contract.finite_in_finite_out,)
 DEFAULT = DERIVATIVE + CONTRACT
 
 SPECS: dict[str, tuple[Law, ...]] = {
-    "softmax": (*STABLE, value.softmax_lands_on_the_simplex, value.softmax_ignores_a_shift, value.a_shift_leaves_no_trace),
+    "softmax": (
+        *STABLE,
+        value.softmax_lands_on_the_simplex,
+        value.softmax_ignores_a_shift,
+        value.a_shift_leaves_no_trace,
+    ),
     "log_softmax": (*STABLE, value.log_softmax_ignores_a_shift, value.a_shift_leaves_no_trace),
     "cross_entropy": (*STABLE, value.cross_entropy_is_at_least_the_label_entropy, value.a_shift_leaves_no_trace),
     "activation": STABLE,

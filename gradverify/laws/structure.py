@@ -29,7 +29,9 @@ def hidden_units_are_balanced(f: Subject, x: Vectors, u: Vectors, v: Vectors) ->
         c = np.where(u[b] >= 0, 1.0, -1.0) * (1 + np.abs(u[b]) / (1 + np.abs(u[b])))
         incoming = {w_in: x[w_in] * c, b: x[b] * c}
         outgoing = {w_out: x[w_out] * c[:, None]}
-        yield equal(g.inner(_at(x, incoming)), g.inner(_at(x, outgoing)), f"hidden layer {n}: incoming against outgoing")
+        yield equal(
+            g.inner(_at(x, incoming)), g.inner(_at(x, outgoing)), f"hidden layer {n}: incoming against outgoing"
+        )
 
 
 def _at(x: Vectors, parts: dict[int, np.ndarray]) -> Vectors:

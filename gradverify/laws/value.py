@@ -50,7 +50,12 @@ def cross_entropy_is_at_least_the_label_entropy(f: Subject, x: Vectors) -> Itera
             entropy = float(-np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0).sum() / max(len(t), 1))
     loss = f.forward(x)
     rounding = 4 * float(np.finfo(np.float64).eps) * entropy * x[0].shape[-1]
-    yield at_most(Vectors((np.asarray(entropy),), (np.asarray(rounding),)), loss, "the loss is below the labels' entropy", about="output")
+    yield at_most(
+        Vectors((np.asarray(entropy),), (np.asarray(rounding),)),
+        loss,
+        "the loss is below the labels' entropy",
+        about="output",
+    )
 
 
 def row_sums(p: Vectors) -> Vectors:

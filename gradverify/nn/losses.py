@@ -52,8 +52,13 @@ def cross_entropy_index_value(s: Array, y: Array) -> Array:
 
 
 def cross_entropy_index_vjp(g: Array, s: Array, y: Array) -> tuple[Array, None]:
-    """dL/ds = (p - [k = y]) / n."""
-    return cross_entropy_vjp(g, s, _is_class(y, s))
+    """dL/ds = (p - [k = y]) / n, where p_y - 1 is written as -(the sum of the other p).
+
+    So a confident right answer keeps a small gradient: p_y itself rounds to 1. (Soft labels have no such form.)
+    """
+    right = _is_class(y, s)
+    others = softmax_value(s) * ~right
+    return g * (others - right * np.sum(others, axis=-1, keepdims=True)) / s.shape[0], None
 
 
 def _is_class(y: Array, s: Array) -> Array:

@@ -2,10 +2,13 @@
 
 The inputs are wrapped in an ndarray subclass that watches ``maximum``, comparisons, ``abs``, ``sign``,
 ``where``, ``sort`` and ``argmax`` go by. What does not stay wrapped cannot be told from smooth code.
+Run on a complex step, the same wrapper can take either side of every tie: so the values that the chain
+rule gives are found, one for each way of choosing.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +16,27 @@ import numpy as np
 
 from gradverify._subject import Subject
 from gradverify._vectors import Vectors
+from gradverify.oracles.line import moved
 
+STEP = 2.0**-80
+CHOICES = 32  # ways of taking sides; two ties need four
 PAIRS = {
     np.maximum, np.minimum, np.fmax, np.fmin,
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
 }  # fmt: skip
 AT_ZERO = {np.absolute, np.fabs, np.sign, np.heaviside}
 STEPS = {np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.remainder}
-ORDERED = {np.sort, np.argsort, np.partition, np.argpartition, np.argmax, np.argmin, np.median, np.quantile, np.percentile}
+ORDERED = {
+    np.sort,
+    np.argsort,
+    np.partition,
+    np.argpartition,
+    np.argmax,
+    np.argmin,
+    np.median,
+    np.quantile,
+    np.percentile,
+}
 
 
 @dataclass
@@ -28,7 +44,7 @@ class Record:
     """What was met: ties and boundaries, and whether wrapped values reached the output."""
 
     met: list[str] = field(default_factory=list)
-    calls: int = 0
+    choose: np.random.Generator | None = None  # takes a side of every tie, on complex steps
 
 
 class Watched(np.ndarray):
@@ -41,18 +57,20 @@ class Watched(np.ndarray):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         plain = [np.asarray(i) for i in inputs]
-        self.record.calls += 1
         if method == "__call__":
             _note(self.record, ufunc, plain)
         elif method in ("reduce", "accumulate") and ufunc in PAIRS:
             _note_order(self.record, ufunc.__name__, plain[0])
+        if self.record.choose is not None and out is None:
+            chosen = _chosen(self.record.choose, ufunc, method, plain, kwargs)
+            if chosen is not None:
+                return _wrap(chosen, self.record)
         if out is not None:
             kwargs["out"] = tuple(o.view(np.ndarray) if isinstance(o, Watched) else o for o in out)
         result = getattr(ufunc, method)(*plain, **kwargs)
         return tuple(_wrap(r, self.record) for r in result) if isinstance(result, tuple) else _wrap(result, self.record)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        self.record.calls += 1
         if func in ORDERED and args:
             _note_order(self.record, func.__name__, np.asarray(args[0]))
         result = func(*_plain(args), **_plain(kwargs))
@@ -89,11 +107,11 @@ def _wrap(result: Any, record: Record) -> Any:
 
 def _note(record: Record, ufunc: np.ufunc, values: list[np.ndarray]) -> None:
     with np.errstate(all="ignore"):
-        if ufunc in PAIRS and np.any(values[0] == values[1]):
-            record.met.append(ufunc.__name__)
-        elif ufunc in AT_ZERO and np.any(values[0] == 0):
-            record.met.append(ufunc.__name__)
-        elif ufunc in STEPS and np.any(values[0] == np.rint(values[0])):
+        if (
+            (ufunc in PAIRS and np.any(values[0] == values[1]))
+            or (ufunc in AT_ZERO and np.any(values[0] == 0))
+            or (ufunc in STEPS and np.any(values[0] == np.rint(values[0])))
+        ):
             record.met.append(ufunc.__name__)
 
 
@@ -106,14 +124,65 @@ def _note_order(record: Record, name: str, values: np.ndarray) -> None:
             return
 
 
+def _chosen(
+    rng: np.random.Generator, ufunc: np.ufunc, method: str, values: list[np.ndarray], kwargs: dict[str, Any]
+) -> np.ndarray | None:
+    """The ufunc on complex steps, ordered by real parts, with a side taken at random at every tie; None for others."""
+    real = [v.real for v in values]
+    if method == "reduce" and ufunc in (np.maximum, np.minimum):
+        axis = kwargs.get("axis", 0)
+        flat = values[0].reshape(-1) if axis is None else np.moveaxis(values[0], axis, -1)
+        sign = 1 if ufunc is np.maximum else -1
+        tied = flat.real == (sign * flat.real).max(-1, keepdims=True) * sign
+        place = np.argmax(np.where(tied, rng.random(flat.shape), -1.0), axis=-1)
+        out = np.take_along_axis(flat, place[..., None], -1)
+        kept = kwargs.get("keepdims", False)
+        return np.asarray(np.moveaxis(out, -1, axis) if kept and axis is not None else out[..., 0])
+    if method != "__call__":
+        return None
+    if ufunc in PAIRS:
+        a, b = np.broadcast_arrays(*values)
+        side = np.where(real[0] == real[1], rng.random(a.shape) < 0.5, real[0] > real[1])
+        if ufunc in (np.maximum, np.fmax, np.minimum, np.fmin):
+            return np.where(side == (ufunc in (np.maximum, np.fmax)), a, b)
+        if ufunc in (np.equal, np.not_equal):
+            return (real[0] == real[1]) == (ufunc is np.equal)
+        return side == (ufunc in (np.greater, np.greater_equal))
+    if ufunc in AT_ZERO:
+        sign = np.where(real[0] == 0, rng.choice([-1.0, 1.0], real[0].shape), np.sign(real[0]))
+        return values[0] * sign if ufunc in (np.absolute, np.fabs) else sign
+    return None
+
+
 def boundaries(subject: Subject, x: Vectors) -> list[str] | None:
     """The names of the operations that stand on a boundary at x; None if that cannot be told."""
     record = Record()
-    wrapped = tuple(_wrap(a, record) if a.dtype.kind == "f" else a for a in x)
+    out = _watched(subject, x, record)
+    if out is None:
+        return None
+    return list(dict.fromkeys(record.met)) if record.met or isinstance(out[0], Watched) else None
+
+
+def chain_rule_values(subject: Subject, x: Vectors, u: Vectors, v: Vectors, rng: np.random.Generator) -> list[float]:
+    """<v, f'(x) u> by the chain rule, for random choices of a side at every tie; empty where that cannot be had."""
+    moved_x = moved(x, u, 1j * STEP, np.complex128)
+    values = []
+    for _ in range(CHOICES):
+        out = _watched(subject, moved_x, Record(choose=rng))
+        if out is None or any(not np.iscomplexobj(o) for o in out):
+            return []
+        terms = (np.asarray(o).imag / STEP * w for o, w in zip(out, v, strict=True))
+        values.append(float(sum(np.sum(t) for t in terms)))
+    return values if all(np.isfinite(values)) else []
+
+
+def _watched(subject: Subject, x: Vectors, record: Record) -> tuple[Any, ...] | None:
+    wrapped = tuple(_wrap(a, record) if a.dtype.kind in "fc" else a for a in x)
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             out = subject.value(*wrapped, **subject.at)
     except Exception:
         return None
-    first = out[0] if isinstance(out, tuple | list) else out
-    return list(dict.fromkeys(record.met)) if record.met or isinstance(first, Watched) else None
+    return tuple(out) if isinstance(out, tuple | list) else (out,)

@@ -18,11 +18,13 @@ from gradverify._method import Excuse
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
-from gradverify.oracles.boundary import boundaries
+from gradverify.oracles.boundary import boundaries, chain_rule_values
 from gradverify.oracles.line import relaid, tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8
+CLOSE = 1e-9  # relative rounding of the chain rule's own value
+LEADS = (4.0, 3.0, 0.25, -0.25, -4.0)  # offsets tried for one coordinate: first, second, near, far behind
 SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time
 
 
@@ -57,6 +59,14 @@ class Place:
             parts[k] = relaid(np.asarray(a + d), a)
         return Vectors(tuple(parts), bare=self.x.bare)
 
+    def along(self, i: int) -> Vectors:
+        """One natural step of flat coordinate i."""
+        k, index = self.entry(i)
+        parts = [np.zeros(0)] * len(self.x)
+        parts[k] = np.zeros(self.x[k].shape)
+        parts[k][index] = self.steps[i]
+        return Vectors(tuple(parts))
+
     def entry(self, i: int) -> tuple[int, tuple[int, ...]]:
         """The argument and index of flat coordinate i."""
         for k in self.judged:
@@ -89,11 +99,15 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
     tolerance = _tolerance(place, g, slopes)
-    if not np.all(np.isfinite(g)):
-        i = int(np.flatnonzero(~np.isfinite(g))[0])
-        return _outside(place, i, g[i], slopes[:, i]) if np.all(np.isfinite(slopes)) else Excuse(Outcome.BLUNT, "not finite here nor beside")
     if np.abs(slopes).max() > 100 * np.abs(np.stack([gz for _, gz in near])).max() > 0:
         return Excuse(Outcome.BLUNT, "the slope is infinite here: the neighbours' grow without end")
+    if not np.all(np.isfinite(g)):
+        i = int(np.flatnonzero(~np.isfinite(g))[0])
+        return (
+            _outside(place, i, g[i], slopes[:, i])
+            if np.all(np.isfinite(slopes))
+            else Excuse(Outcome.BLUNT, "not finite here nor beside")
+        )
     if np.any(np.all(np.abs(slopes - g) <= tolerance, axis=1)):
         jumps = bool(np.any(np.ptp(slopes, axis=0) > tolerance))
         return Excuse(Outcome.AGREES, _convention(place, g, slopes) if jumps else "")
@@ -101,7 +115,9 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
     settled = np.setdiff1d(np.arange(n), jumping)
     off = settled[np.abs(g - slopes[0])[settled] > tolerance[settled]]
     if off.size:
-        return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes)
+        return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes, rng)
+    if _is_a_neighbour(place, g, tolerance, jumping, rng):
+        return Excuse(Outcome.AGREES, _convention(place, g, slopes))
     return _between(place, g, tolerance, jumping, slopes, rng)
 
 
@@ -117,11 +133,13 @@ def _finite(place: Place, distance: float, moves: Iterator[Array]) -> Iterator[t
             yield z, g
 
 
-def _judge_neighbours(place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator) -> tuple[int, int]:
+def _judge_neighbours(
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator
+) -> tuple[int, int]:
     """How many neighbours' claims the oracle confirms, and how many it refutes along two directions."""
     right = wrong = 0
     for z, _ in near:
-        outcomes = []
+        outcomes: list[bool | None] = []
         for _ in range(2):
             u = tangent(place.f, z, rng, place.judged)
             known = oracle.directional(place.f, z, u, place.v)
@@ -154,18 +172,31 @@ def _convention(place: Place, g: Array, slopes: Array) -> str:
     i = int(np.argmax(np.ptp(slopes, axis=0)))
     k, index = place.entry(i)
     name = place.f.names[k] + (str(list(index)) if index else "")
-    return f"a kink at {name}: {g[i]:.3g} is claimed, any value from {slopes[:, i].min():.3g} to {slopes[:, i].max():.3g} is valid"
+    low, high = slopes[:, i].min(), slopes[:, i].max()
+    return f"a kink at {name}: {g[i]:.3g} is claimed, any value from {low:.3g} to {high:.3g} is valid"
 
 
-def _isolated(place: Place, i: int, g: Array, slopes: Array) -> Excuse:
+def _isolated(place: Place, i: int, g: Array, slopes: Array, rng: np.random.Generator) -> Excuse:
+    """A mismatch at this point alone: wrong on smooth ground, the chain rule's at kinks that cancel, or not to be told."""
     met = boundaries(place.f, place.x)
     k, index = place.entry(i)
     if met is None:
-        return Excuse(Outcome.BLUNT, "wrong at this isolated point, and whether the function stands on a tie or a kink here cannot be told")
-    if met:
-        note = f"not the derivative at this isolated point, where kinks cancel ({', '.join(met)} at {place.f.names[k]}); right at all neighbours"
-        return Excuse(Outcome.AGREES, note, isolated=True, place=(k, index, float(g[i]), float(slopes[:, i].min()), float(slopes[:, i].max())))
-    return Excuse(Outcome.DISAGREES, "")
+        why = "whether the function stands on a tie or a kink here cannot be told"
+        return Excuse(Outcome.BLUNT, f"wrong at this isolated point, and {why}")
+    if not met:
+        return Excuse(Outcome.DISAGREES, "")
+    spot = (k, index, float(g[i]), float(slopes[:, i].min()), float(slopes[:, i].max()))
+    values = chain_rule_values(place.f, place.x, place.along(i), place.v, rng)
+    if not values:
+        return Excuse(
+            Outcome.BLUNT, f"not the slope nearby, and what the chain rule gives at {met[0]} could not be found"
+        )
+    low, high = min(values) / place.steps[i], max(values) / place.steps[i]
+    if not low - abs(low) * CLOSE <= g[i] <= high + abs(high) * CLOSE:
+        return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), low, high))
+    met_here = f"{', '.join(met)} at {place.f.names[k]}"
+    note = f"not the derivative at this isolated point, where kinks cancel ({met_here}); right at all neighbours"
+    return Excuse(Outcome.AGREES, note, isolated=True, place=spot)
 
 
 def _outside(place: Place, i: int, claimed: float, slopes: Array) -> Excuse:
@@ -173,29 +204,64 @@ def _outside(place: Place, i: int, claimed: float, slopes: Array) -> Excuse:
     return Excuse(Outcome.DISAGREES, "", place=(k, index, float(claimed), float(slopes.min()), float(slopes.max())))
 
 
-def _between(place: Place, g: Array, tolerance: Array, jumping: Array, slopes: Array, rng: np.random.Generator) -> Excuse:
+def _is_a_neighbour(place: Place, g: Array, tolerance: Array, jumping: Array, rng: np.random.Generator) -> bool:
+    """Is the claim the whole gradient of some neighbour? Found by moving one coordinate after another to match more."""
+    if jumping.size > SEARCHED:
+        return False
+
+    def missed(offset: Array) -> float:
+        found = next(_finite(place, NEARER, iter((offset,))), None)
+        return np.inf if found is None else float(np.maximum(np.abs(found[1] - g) - tolerance, 0).sum())
+
+    best = offsets(rng, g.size)
+    least = missed(best)
+    for _ in range(2):
+        for i in jumping:
+            for lead in LEADS:
+                trial = best.copy()
+                trial[i] = lead
+                value = missed(trial)
+                if value < least:
+                    least, best = value, trial
+                if least == 0.0:
+                    return True
+    return False
+
+
+def _between(
+    place: Place, g: Array, tolerance: Array, jumping: Array, slopes: Array, rng: np.random.Generator
+) -> Excuse:
     """Along coordinates, all of them at once and random mixtures: is the claim between the extremes?"""
-    worst = int(jumping[np.argmax((np.maximum(slopes.min(0) - g, g - slopes.max(0)) - tolerance)[jumping])])
+    excess = np.maximum(slopes.min(0) - g, g - slopes.max(0)) - tolerance
+    worst = int(jumping[np.argmax(excess[jumping])])
     mixes = [_unit(g.size, [worst]), _unit(g.size, jumping)]
     mixes += [_unit(g.size, jumping) * offsets(rng, g.size) for _ in range(6)]
     if jumping.size <= SEARCHED:
         mixes += [_unit(g.size, [int(i)]) for i in jumping if i != worst]
     misses = 0
-    for d in mixes:
-        low, high = _extremes(place, d * place.steps, jumping, slopes, rng)
-        value, bar = float(g @ (d * place.steps)), float(tolerance @ np.abs(d * place.steps))
+    for mix in mixes:
+        d = mix * place.steps
+        value, bar = float(g @ d), float(tolerance @ np.abs(d))
+        low, high = _extremes(place, d, jumping, slopes, rng)
         if low - bar <= value <= high + bar:
             continue
+        again = _extremes(place, d, jumping, slopes, rng)
+        if min(low, again[0]) - bar <= value <= max(high, again[1]) + bar:
+            continue
         misses += 1
-        again = _extremes(place, d * place.steps, jumping, slopes[:1], rng)
-        if misses >= 2 or (np.count_nonzero(d) == 1 and not min(low, again[0]) - bar <= value <= max(high, again[1]) + bar):
-            i = worst if not np.count_nonzero(d) == 1 else int(np.flatnonzero(d)[0])
-            reach = _extremes(place, _unit(g.size, [i]), jumping, slopes, rng)
+        alone = np.count_nonzero(mix) == 1
+        if alone or misses >= 2:
+            i = int(np.flatnonzero(mix)[0]) if alone else worst
             k, index = place.entry(i)
-            return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), *reach))
+            return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), *_range(place, i, jumping, slopes, rng)))
     if misses:
         return Excuse(Outcome.BLUNT, "outside the slopes found nearby along one direction only")
     return Excuse(Outcome.AGREES, _convention(place, g, slopes))
+
+
+def _range(place: Place, i: int, jumping: Array, slopes: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """The least and greatest slope nearby along coordinate i alone."""
+    return _extremes(place, _unit(place.steps.size, [i]), jumping, slopes, rng)
 
 
 def _unit(n: int, entries: Any) -> Array:
@@ -221,30 +287,24 @@ def _extremes(place: Place, d: Array, jumping: Array, slopes: Array, rng: np.ran
         if kept.sum() >= 2:
             signs = np.sign(np.stack(patterns)[kept])
             own = np.sign((signs * (values[kept] - values[kept].mean())[:, None]).sum(0))
-            values = np.append(values[kept], [s for p in (own, -own) if (s := slope(np.where(p == 0, 1.0, p))) is not None])
+            values = np.append(
+                values[kept], [s for p in (own, -own) if (s := slope(np.where(p == 0, 1.0, p))) is not None]
+            )
             low, high = min(low, float(values.min())), max(high, float(values.max()))
         return low, high
     for sign in (1.0, -1.0):
         best = offsets(rng, n)
         top = slope(best)
-        candidates = [best]
-        for i in jumping:
-            for lead in (4.0, -4.0):
-                trial = best.copy()
-                trial[i] = lead
-                candidates.append(trial)
-        scored = [(s, p) for p in candidates if (s := slope(p)) is not None]
-        if not scored:
-            continue
-        top, best = max(scored, key=lambda item: sign * item[0])
         for _ in range(2):
             for i in jumping:
-                trial = best.copy()
-                trial[i] = -trial[i]
-                value = slope(trial)
-                if value is not None and sign * value > sign * top:
-                    top, best = value, trial
-        low, high = min(low, top), max(high, top)
+                for lead in LEADS:
+                    trial = best.copy()
+                    trial[i] = lead
+                    value = slope(trial)
+                    if value is not None and (top is None or sign * value > sign * top):
+                        top, best = value, trial
+        if top is not None:
+            low, high = min(low, top), max(high, top)
     return low, high
 
 
@@ -267,10 +327,10 @@ def look_forward(f: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Any, rn
             continue
         values.append(slope.value)
     if right <= 0 or not values:
-        return Excuse(Outcome.DISAGREES if right < 0 else Outcome.BLUNT, "" if right < 0 else "no neighbour could be judged")
+        return Excuse(
+            Outcome.DISAGREES if right < 0 else Outcome.BLUNT, "" if right < 0 else "no neighbour could be judged"
+        )
     width = 1e-6 * max(abs(s) for s in values)
     if min(values) - width <= claimed <= max(values) + width:
         return Excuse(Outcome.AGREES, "a kink: the claim lies among the slopes nearby")
     return Excuse(Outcome.DISAGREES, "")
-
-

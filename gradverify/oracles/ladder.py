@@ -47,7 +47,9 @@ class Ladder:
                 if self.memo["analytic"] is None:
                     self.memo["analytic"] = complex_step.self_test(line, slope, np.abs(weights))
                 if self.memo["analytic"]:
-                    analytic = finite_difference.combined(line, complex_step.settled(line, slope), weights, "complex step")
+                    analytic = finite_difference.combined(
+                        line, complex_step.settled(line, slope), weights, "complex step"
+                    )
         if isinstance(analytic, Estimate) and not self.careful:
             return analytic
         plain = finite_difference.combined(

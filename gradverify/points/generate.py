@@ -51,7 +51,7 @@ def neighbours(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -
     base = c.rng.choice(special, shape)
     step = c.rng.choice([0.0, 1e-8, 1e-3, 3e-2], shape) * np.maximum(np.abs(base), 1.0)
     sign = c.rng.integers(0, 2, shape) * 2 - 1
-    return np.where(step == 0, np.nextafter(base, sign * np.inf), base + sign * step)
+    return np.asarray(np.where(step == 0, np.nextafter(base, sign * np.inf), base + sign * step))
 
 
 def tied_slices(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -> Array:
@@ -125,7 +125,7 @@ def sizes(domain: Domain, how: str, c: Choices) -> dict[str, int]:
     """Numbers for the symbols: about the middle, 1, the most, or the least for the first or last symbol."""
     out = {}
     symbols = tuple(domain.sizes)
-    for position, (symbol, (least, most)) in enumerate(domain.sizes.items()):
+    for position, (symbol, least, most) in enumerate(domain.ranges):
         usual = min(max(least, 3 + position % 2), most)
         first, last = how == "first one" and position == 0, how == "last one" and symbol == symbols[-1]
         out[symbol] = most if how == "most" else least if first or last else usual
@@ -138,7 +138,9 @@ def point(domain: Domain, kind: Kind, dtype: str, c: Choices, literals: tuple[fl
     return tuple(_argument(a, kind, dtype, chosen, c, literals) for a in domain.arguments.values())
 
 
-def _argument(a: Box | At, kind: Kind, dtype: str, chosen: dict[str, int], c: Choices, literals: tuple[float, ...]) -> Array:
+def _argument(
+    a: Box | At, kind: Kind, dtype: str, chosen: dict[str, int], c: Choices, literals: tuple[float, ...]
+) -> Array:
     if isinstance(a, At):
         return a.array
     shape = a.dims(chosen)
@@ -159,8 +161,7 @@ def make_real(a: Box, kind: Kind, shape: tuple[int, ...], c: Choices, literals: 
     if a.kind == "one-hot":
         return np.eye(shape[-1])[c.rng.integers(0, shape[-1], shape[:-1])]
     if a.kind == "simplex":
-        e = np.exp(c.rng.standard_normal(shape))
-        return np.asarray(e / e.sum(-1, keepdims=True))
+        return simplex(c, shape)
     if a.kind == "sign":
         return c.rng.integers(0, 2, shape) * 2.0 - 1.0
     if a.kind == "positive-definite":
@@ -170,6 +171,14 @@ def make_real(a: Box, kind: Kind, shape: tuple[int, ...], c: Choices, literals: 
     special = tuple(dict.fromkeys((*a.kinks, *SPECIAL, *literals, *negated)))
     x = kind.fill(c, shape, special)
     return inside(x, a.low, a.high, kind, c)
+
+
+def simplex(c: Choices, shape: tuple[int, ...]) -> Array:
+    """Positive rows that sum to 1 exactly in every floating type: multiples of a power of two."""
+    n = shape[-1] if shape else 1
+    grid = 2 ** max(6, int(np.ceil(np.log2(2 * n + 1))))
+    counts = 1 + c.rng.multinomial(grid - n, np.full(n, 1 / n), size=shape[:-1])
+    return np.asarray(counts / grid)
 
 
 def inside(x: Array, low: object, high: object, kind: Kind, c: Choices) -> Array:
@@ -184,7 +193,11 @@ def inside(x: Array, low: object, high: object, kind: Kind, c: Choices) -> Array
         below = np.where(x > lo, x, lo + np.where(lo == x, 1e-3, np.abs(lo - x)))
         above = np.where(x < hi, x, hi - np.where(hi == x, 1e-3, np.abs(hi - x)))
     fallen = (x <= lo) | (x >= hi)
-    return np.where(np.isfinite(width), np.where(fallen, both, x), np.where(np.isfinite(lo), below, np.where(np.isfinite(hi), above, x)))
+    return np.where(
+        np.isfinite(width),
+        np.where(fallen, both, x),
+        np.where(np.isfinite(lo), below, np.where(np.isfinite(hi), above, x)),
+    )
 
 
 def laid(x: Array, layout: str) -> Array:

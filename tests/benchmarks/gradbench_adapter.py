@@ -77,4 +77,11 @@ class GradVerify(Adapter):
         names = [f"x{k}" for k in range(len(problem.args))]
         arg = names.index(found.argument) if found.argument in names else None
         entries = ((arg, found.index),) if arg is not None and found.index is not None else ()
-        return Verdict("flag", str(report)[:300], arg, entries, inputs=found.inputs or None, cotangent=next(iter(found.cotangent), None))
+        return Verdict(
+            "flag",
+            str(report)[:300],
+            arg,
+            entries,
+            inputs=found.inputs or None,
+            cotangent=next(iter(found.cotangent), None),
+        )

@@ -69,5 +69,15 @@ def test_a_confident_right_answer_costs_its_tail() -> None:
 
 def test_class_numbers_and_one_hot_labels_have_one_gradient() -> None:
     by_index, none = nn.cross_entropy_index.vjp(1.0, S, Y)  # type: ignore[misc]
-    np.testing.assert_array_equal(by_index, nn.cross_entropy_one_hot.vjp(1.0, S, np.eye(3)[Y])[0])  # type: ignore[misc]
+    by_label, _ = nn.cross_entropy_one_hot.vjp(1.0, S, np.eye(3)[Y])  # type: ignore[misc]
+    np.testing.assert_allclose(by_index, by_label, rtol=1e-15, atol=1e-16)
     assert none is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_by_class_number_a_confident_right_answer_keeps_its_gradient(dtype: str) -> None:
+    """p_y - 1 = -exp(-40) to rounding; the difference itself, as soft labels need it, is 0 here."""
+    s = np.array([[40, 0]], dtype)
+    dx, _ = nn.cross_entropy_index.vjp(np.ones((), dtype), s, np.array([0]))  # type: ignore[misc]
+    np.testing.assert_allclose(dx, [[-math.exp(-40), math.exp(-40)]], rtol=4 * np.finfo(dtype).eps)
+    assert nn.cross_entropy.vjp(1.0, s, np.array([[1.0, 0.0]]))[0][0, 0] == 0  # type: ignore[misc]
