@@ -17,7 +17,7 @@ from gradverify._law import Law
 from gradverify._method import Method, examine
 from gradverify._subject import Subject
 from gradverify._verdict import Report, Status, Verdict
-from gradverify.adapters.subjects import floating_types, subjects_of
+from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import laws_named, laws_of
 from gradverify.sampling import Sampling
 
@@ -65,12 +65,9 @@ def check(
         seed = secrets.randbelow(2**31)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise Misuse(f'seed={seed!r}: give a whole number >= 0, or "random".')
-    dtypes = floating_types(dtype)
-    notes: list[str] = []
     rules = {"vjp": vjp, "jvp": jvp, "jac": jac, "grad": grad, "hess": hess, "hessp": hessp, "backward": backward}
-    subjects = subjects_of(
-        f, rules, inputs=inputs, args=args, sizes=sizes or {}, dtypes=dtypes, options=options, name=name, notes=notes
-    )
+    request = Request(inputs, args, sizes or {}, floating_types(dtype), options, name)
+    subjects, notes = subjects_of(f, rules, request)
     method = by or Sampling()
     if cotangent is not None:
         if not isinstance(method, Sampling):
@@ -82,14 +79,20 @@ def check(
             chosen = laws_of(spec or subject.spec) if laws is None else laws_named(laws)
             if spec:
                 subject = replace(subject, spec=spec)
-            verdicts += run(subject, chosen, method, seed, budget, strict, progress)
+            verdicts += run(subject, chosen, method, seed=seed, budget=budget, strict=strict, progress=progress)
     return Report(tuple(verdicts), seed, tuple(notes))
 
 
 def run(
-    subject: Subject, laws: tuple[Law, ...], by: Method, seed: int, budget: int | float | None = None, strict: bool = False,
+    subject: Subject,
+    laws: tuple[Law, ...],
+    by: Method,
+    *,
+    seed: int = 0,
+    budget: int | float | None = None,
+    strict: bool = False,
     progress: Progress | None = None,
-) -> Iterator[Verdict]:  # fmt: skip
+) -> Iterator[Verdict]:
     """The verdict on each law that the subject's rules allow, as they come."""
     counted, spent = metered(subject, budget)
     failed: set[str] = set()

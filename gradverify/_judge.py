@@ -81,7 +81,8 @@ def _judge(claim: Claim, rounding: Rounding) -> Judgement:
     if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
         return _arrays(claim, claim.left, claim.right, rounding)
     raise TypeError(
-        f"a claim compares two Vectors or two Estimates, not {type(claim.left).__name__} and {type(claim.right).__name__}"
+        "a claim compares two Vectors or two Estimates, "
+        f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
     )
 
 

@@ -380,10 +380,21 @@ def _verdict(law: Law, subject: Subject, by: Method, tally: _Tally, seed: int, s
             if zero:
                 notes.append(f"zero here: {_cells(zero)}")
     return Verdict(
-        subject.name, law.name, law.statement, status, by.name, tally.trials, tally.decisive, tuple(tally.findings), reason,
-        tuple(notes), f"{tally.points} point{'s' * (tally.points != 1)}", max(tally.smallest.values(), default=None),
-        law.derivative, seconds,
-    )  # fmt: skip
+        subject=subject.name,
+        law=law.name,
+        statement=law.statement,
+        status=status,
+        by=by.name,
+        trials=tally.trials,
+        decisive=tally.decisive,
+        findings=tuple(tally.findings),
+        reason=reason,
+        notes=tuple(notes),
+        scope=f"{tally.points} point{'s' * (tally.points != 1)}",
+        smallest=max(tally.smallest.values(), default=None),
+        derivative=law.derivative,
+        seconds=seconds,
+    )
 
 
 def _cells(keys: list[tuple[str, str]]) -> str:

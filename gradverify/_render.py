@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gradverify._verdict import Finding, Report, Verdict
+
+REPORT = ("status", "seed", "notes", "skipped", "facts")
+VERDICT = (
+    *("subject", "law", "statement", "status", "by", "trials", "decisive"),
+    *("reason", "notes", "scope", "smallest", "derivative"),
+)
+FINDING = ("law", "argument", "index", "claimed", "expected", "error", "cause", "witness", "dtype", "where")
 
 
 def number(value: float | str) -> str:
@@ -125,30 +133,22 @@ def as_json(report: Report) -> str:
 
 def as_data(report: Report) -> dict[str, Any]:
     """The report as dicts and lists."""
-    verdicts = []
-    for v in report.verdicts:
-        findings = [
-            {"law": f.law, "argument": f.argument, "index": None if f.index is None else list(f.index), "claimed": f.claimed,
-             "expected": f.expected, "error": f.error, "cause": f.cause, "witness": f.witness, "dtype": f.dtype, "where": f.where}
-            for f in v.findings
-        ]  # fmt: skip
-        verdicts.append(
-            {"subject": v.subject, "law": v.law, "statement": v.statement, "status": str(v.status), "by": v.by, "trials": v.trials,
-             "decisive": v.decisive, "findings": findings, "reason": v.reason, "notes": list(v.notes), "scope": v.scope,
-             "smallest": v.smallest, "derivative": v.derivative}
-        )  # fmt: skip
-    return {
-        "status": str(report.status), "seed": report.seed, "notes": list(report.notes), "skipped": list(report.skipped),
-        "facts": dict(report.facts), "verdicts": verdicts,
-    }  # fmt: skip
+    verdicts = [
+        {name: getattr(v, name) for name in VERDICT}
+        | {"findings": [{n: getattr(f, n) for n in FINDING} for f in v.findings]}
+        for v in report.verdicts
+    ]
+    return {name: getattr(report, name) for name in REPORT} | {"verdicts": verdicts}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
-    if isinstance(value, bool | int | str) or value is None:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool | int) or value is None:
         return value
     number = float(value)
     return number if math.isfinite(number) else str(number)

@@ -117,14 +117,13 @@ class Sampling:
 def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
     """A dense cotangent in the output's type, no entry 0.
 
-    ``short`` ones are multiples of 1/8 below 4, so that sums of them stay exact; the others use every
-    bit, so that a detour through a coarser type shows.
+    ``short`` ones are multiples of 1/8 below 4, so that sums of them stay exact; the others have three
+    decimals and so need every bit: a detour through a coarser type shows.
     """
     parts = []
     for p in y:
         v = rng.standard_normal(p.shape)
-        if short:
-            v = np.clip(np.round(GRID * v), -31, 31) / GRID
+        v = np.clip(np.round(GRID * v), -31, 31) / GRID if short else np.round(v, 3)
         v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
         parts.append(np.asarray(v).astype(p.dtype if p.dtype.kind == "f" else np.float64))
     return Vectors(tuple(parts), bare=y.bare)

@@ -45,6 +45,15 @@ def domain_of(inputs: Any, f: Callable[..., Any], sizes: Mapping[str, Any], dtyp
     return _cast(domain, dtypes) if dtypes else domain
 
 
+def named_like(domain: Domain, own: Domain) -> Domain:
+    """The same places under the names of a Subject's own domain, in their order."""
+    if len(domain.names) != len(own.names):
+        raise Misuse(f"inputs= gives {len(domain.names)} input(s); the subject takes {', '.join(own.names)}.")
+    if set(domain.names) == set(own.names):
+        return Domain({name: domain.arguments[name] for name in own.names}, domain.sizes)
+    return Domain(dict(zip(own.names, domain.arguments.values(), strict=True)), domain.sizes)
+
+
 def _in_order(inputs: Mapping[str, Any], f: Callable[..., Any]) -> dict[str, Box | At]:
     try:
         parameters = inspect.signature(f).parameters

@@ -112,7 +112,7 @@ def hessian_product(
 def cached(
     f: Function, *, name: str, domain: Domain, backward: Function, args: tuple[Any, ...] = (), call: str = ""
 ) -> Subject:
-    """The course form: ``f(*inputs) -> (out, cache)`` and ``backward(dout, cache)`` -> gradients (by name, or in order)."""
+    """The course form: ``f(*inputs) -> (out, cache)``, ``backward(dout, cache)`` -> gradients, by name or in order."""
     _accepts(f, len(domain.names) + len(args), name)
     _accepts(backward, 2, f"{name}'s backward")
 

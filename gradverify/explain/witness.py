@@ -48,29 +48,24 @@ def literal(a: Array) -> str:
     if a.size > 8 and 3 * len(kept) <= a.size:
         entries = ", ".join(f"{tuple(int(n) for n in i)}: {_number(a[tuple(i)])}" for i in kept)
         return f'gv.sparse({a.shape}, {{{entries}}}, dtype="{a.dtype.name}")'
-    text = _nested(a.tolist()) if a.size else f"np.zeros({a.shape}"
     if not a.size:
-        return f'{text}, "{a.dtype.name}")'
+        return f'np.zeros({a.shape}, "{a.dtype.name}")'
+    text = _nested(a)
     return f"np.array({text})" if a.dtype == np.float64 else f'np.array({text}, "{a.dtype.name}")'
 
 
-def _nested(value: Any) -> str:
-    return f"[{', '.join(_nested(v) for v in value)}]" if isinstance(value, list) else _number(value)
+def _nested(a: Array) -> str:
+    return f"[{', '.join(map(_nested, a))}]" if a.ndim else _number(a[()])
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        number = float(value)
-        return (
-            repr(number)
-            if np.isfinite(number)
-            else "np.nan"
-            if np.isnan(number)
-            else "np.inf"
-            if number > 0
-            else "-np.inf"
-        )
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    """The shortest digits that give this number back in its own type."""
+    if not isinstance(value, np.floating):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    if not np.isfinite(value):
+        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+    short = str(value)
+    return short if type(value)(float(short)) == value else repr(float(value))
 
 
 def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ...], seed: int) -> str:

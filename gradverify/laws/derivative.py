@@ -14,7 +14,7 @@ from gradverify._vectors import Estimate, Vectors
 from gradverify.oracles.extended import lifted
 
 
-@law(derivative=True, almost_everywhere=True)
+@law(derivative=True, almost_everywhere=True, after=("same_answer_twice",))
 def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
     """<pullback(x, v), u> = <v, Df(x) u>
 
@@ -42,7 +42,7 @@ def _twin(f: Subject, y: Vectors, w: Vectors) -> Vectors | None:
     return twin if all(p.dtype == np.float64 for p in twin if p.size) else None
 
 
-@law(needs=("jvp",), derivative=True, almost_everywhere=True)
+@law(needs=("jvp",), derivative=True, almost_everywhere=True, after=("same_answer_twice",))
 def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
     """<v, pushforward(x, u)> = <v, Df(x) u>"""
     yield equal(f.pushforward(x, u).inner(v), D.directional(f, lifted(x), u, lifted(v)))

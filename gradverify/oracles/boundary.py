@@ -146,11 +146,11 @@ def _chosen(
         if ufunc in (np.maximum, np.fmax, np.minimum, np.fmin):
             return np.where(side == (ufunc in (np.maximum, np.fmax)), a, b)
         if ufunc in (np.equal, np.not_equal):
-            return (real[0] == real[1]) == (ufunc is np.equal)
-        return side == (ufunc in (np.greater, np.greater_equal))
+            return np.asarray((real[0] == real[1]) == (ufunc is np.equal))
+        return np.asarray(side == (ufunc in (np.greater, np.greater_equal)))
     if ufunc in AT_ZERO:
-        sign = np.where(real[0] == 0, rng.choice([-1.0, 1.0], real[0].shape), np.sign(real[0]))
-        return values[0] * sign if ufunc in (np.absolute, np.fabs) else sign
+        turned = np.where(real[0] == 0, rng.choice([-1.0, 1.0], real[0].shape), np.sign(real[0]))
+        return np.asarray(values[0] * turned if ufunc in (np.absolute, np.fabs) else turned)
     return None
 
 

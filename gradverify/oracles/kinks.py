@@ -177,7 +177,7 @@ def _convention(place: Place, g: Array, slopes: Array) -> str:
 
 
 def _isolated(place: Place, i: int, g: Array, slopes: Array, rng: np.random.Generator) -> Excuse:
-    """A mismatch at this point alone: wrong on smooth ground, the chain rule's at kinks that cancel, or not to be told."""
+    """A mismatch at this point alone: wrong on smooth ground, the chain rule's where kinks cancel, or unknown."""
     met = boundaries(place.f, place.x)
     k, index = place.entry(i)
     if met is None:

@@ -28,8 +28,8 @@ class Kind:
 
 
 def gaussian(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -> Array:
-    """Moderate values."""
-    return np.asarray(c.rng.standard_normal(shape))
+    """Moderate values, of three decimals: short to print, and no short binary fraction."""
+    return np.asarray(np.round(c.rng.standard_normal(shape), 3))
 
 
 def half_grid(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -> Array:

@@ -10,7 +10,7 @@ MOST = 24  # literals kept, in order of appearance
 
 
 def literals(*functions: Callable[..., Any] | None) -> tuple[float, ...]:
-    """Constants of the code, defaults, closures and module numbers; those of called functions of the same module too."""
+    """Constants of the code, defaults, closures and module numbers; those of functions it calls beside it too."""
     seen: dict[float, None] = {}
     visited: set[int] = set()
     for function in functions:
