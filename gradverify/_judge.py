@@ -325,7 +325,9 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
                 if rows is not None:
                     orders = (3, 4) if spacing > 2**6 else (2, 3, 4)
                     sigma[k] = np.maximum(sigma[k], _scatter(rows, orders))
-                    response[k] = np.maximum(response[k], np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing)
+                    if spacing == SPACINGS[coarse][-1]:  # the wide one: over the narrow one noise looks like response
+                        change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
+                        response[k] = np.maximum(response[k], change)
     naturals, own, out = _naturals(answer), granted(answer), []
     for k, part in enumerate(answer.parts):
         eps = answer.eps[k]

@@ -98,7 +98,7 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
     if not right:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
-    tolerance = _tolerance(place, g, slopes)
+    tolerance = _tolerance(place, near[0][0], slopes)
     if np.abs(slopes).max() > 100 * np.abs(np.stack([gz for _, gz in near])).max() > 0:
         return Excuse(Outcome.BLUNT, "the slope is infinite here: the neighbours' grow without end")
     if not np.all(np.isfinite(g)):
@@ -159,9 +159,9 @@ def _judge_neighbours(
     return right, wrong
 
 
-def _tolerance(place: Place, g: Array, slopes: Array) -> Array:
-    """Rounding, curvature over the neighbours' distance, and the smallest kink worth speaking of."""
-    own = measured_rounding(place.f.pullback(place.beside(NEAR, np.ones(g.size)), place.v).answers[0].answer)
+def _tolerance(place: Place, neighbour: Vectors, slopes: Array) -> Array:
+    """Rounding (measured beside the kink, not at it), curvature over the distance, the smallest kink worth a word."""
+    own = measured_rounding(place.f.pullback(neighbour, place.v).answers[0].answer)
     budget = np.concatenate([own[k].ravel() for k in place.judged])
     size = np.max(np.abs(slopes), axis=0)
     steps = place.steps
@@ -219,7 +219,7 @@ def _is_a_neighbour(place: Place, g: Array, tolerance: Array, jumping: Array, rn
         for i in jumping:
             for lead in LEADS:
                 trial = best.copy()
-                trial[i] = lead
+                trial[i] = lead * rng.uniform(0.95, 1.05)  # never two alike: that would be the tie again
                 value = missed(trial)
                 if value < least:
                     least, best = value, trial
@@ -235,7 +235,8 @@ def _between(
     excess = np.maximum(slopes.min(0) - g, g - slopes.max(0)) - tolerance
     worst = int(jumping[np.argmax(excess[jumping])])
     mixes = [_unit(g.size, [worst]), _unit(g.size, jumping)]
-    mixes += [_unit(g.size, jumping) * offsets(rng, g.size) for _ in range(6)]
+    turns = [offsets(rng, g.size) for _ in range(8)]  # half of one sign: sums over a tied set are seen along those
+    mixes += [_unit(g.size, jumping) * (np.abs(turn) if k % 2 else turn) for k, turn in enumerate(turns)]
     if jumping.size <= SEARCHED:
         mixes += [_unit(g.size, [int(i)]) for i in jumping if i != worst]
     misses = 0
@@ -299,7 +300,7 @@ def _extremes(place: Place, d: Array, jumping: Array, slopes: Array, rng: np.ran
             for i in jumping:
                 for lead in LEADS:
                     trial = best.copy()
-                    trial[i] = lead
+                    trial[i] = lead * rng.uniform(0.95, 1.05)  # never two alike: that would be the tie again
                     value = slope(trial)
                     if value is not None and (top is None or sign * value > sign * top):
                         top, best = value, trial
