@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from gradverify._claim import at_most, equal, raises, same_bits
     from gradverify._domain import At, Box, Domain
     from gradverify._errors import LawBroken, Misuse, NothingDecided
+    from gradverify._examine import examine
     from gradverify._law import Law, law
-    from gradverify._method import examine
     from gradverify._subject import Subject
     from gradverify._vectors import Estimate, Vectors
     from gradverify._verdict import Finding, Report, Verdict
@@ -71,7 +71,7 @@ _NAMES = {
     "_vectors": ("Vectors", "Estimate"),
     "_law": ("law", "Law"),
     "_claim": ("equal", "at_most", "same_bits", "raises"),
-    "_method": ("examine",),
+    "_examine": ("examine",),
     "sampling": ("Sampling",),
     "_verdict": ("Finding", "Verdict", "Report"),
     "_errors": ("Misuse", "LawBroken", "NothingDecided"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,8 +12,9 @@ import numpy as np
 
 from gradverify._domain import Sizes
 from gradverify._errors import Misuse
+from gradverify._examine import Budget, examine
 from gradverify._law import Law
-from gradverify._method import Method, examine
+from gradverify._method import Method
 from gradverify._subject import Subject
 from gradverify._verdict import Report, Status, Verdict
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
@@ -68,7 +68,7 @@ def check(
     rules = {"vjp": vjp, "jvp": jvp, "jac": jac, "grad": grad, "hess": hess, "hessp": hessp, "backward": backward}
     request = Request(inputs, args, sizes or {}, floating_types(dtype), options, name)
     subjects, notes = subjects_of(f, rules, request)
-    method = by or Sampling()
+    method, meter = by or Sampling(), Budget(budget)
     if cotangent is not None:
         if not isinstance(method, Sampling):
             raise Misuse("cotangent= fixes v for Sampling at given inputs; leave by= out.")
@@ -79,7 +79,7 @@ def check(
             chosen = laws_of(spec or subject.spec) if laws is None else laws_named(laws)
             if spec:
                 subject = replace(subject, spec=spec)
-            verdicts += run(subject, chosen, method, seed=seed, budget=budget, strict=strict, progress=progress)
+            verdicts += run(subject, chosen, method, seed=seed, budget=meter, strict=strict, progress=progress)
     return Report(tuple(verdicts), seed, tuple(notes))
 
 
@@ -89,12 +89,11 @@ def run(
     by: Method,
     *,
     seed: int = 0,
-    budget: int | float | None = None,
+    budget: Budget | None = None,
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Verdict]:
     """The verdict on each law that the subject's rules allow, as they come."""
-    counted, spent = metered(subject, budget)
     failed: set[str] = set()
     for law in laws:
         if law.missing(subject) and len(laws) > 1:
@@ -104,30 +103,12 @@ def run(
             reason = f"not judged: it rests on {told[0]}, which fails"
             verdict = Verdict(subject.name, law.name, law.statement, Status.UNDECIDED, by.name, reason=reason)
         else:
-            verdict = examine(law, counted, by=by, seed=seed, spent=spent, strict=strict)
+            verdict = examine(law, subject, by=by, seed=seed, budget=budget, strict=strict)
         if verdict.status is Status.FAILS:
             failed.add(law.name)
         if progress is not None:
             progress(verdict)
         yield verdict
-
-
-def metered(subject: Subject, budget: int | float | None) -> tuple[Subject, Callable[[], bool] | None]:
-    """The subject with its value's calls counted, and whether the budget (calls or seconds) is spent."""
-    if budget is None:
-        return subject, None
-    if not isinstance(budget, int | float) or isinstance(budget, bool) or budget <= 0:
-        raise Misuse(f"budget={budget!r}: give a number of evaluations (an int) or of seconds (a float), above 0.")
-    if isinstance(budget, float):
-        end = time.perf_counter() + budget
-        return subject, lambda: time.perf_counter() > end
-    calls = [0]
-
-    def value(*inputs: Any, **options: Any) -> Any:
-        calls[0] += 1
-        return subject.value(*inputs, **options)
-
-    return replace(subject, value=value), lambda: calls[0] >= budget
 
 
 @contextmanager

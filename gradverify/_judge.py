@@ -57,13 +57,13 @@ class Judgement:
     smallest: float | None = None
 
 
-def judge(claim: Claim, *, measured: bool = False) -> Judgement:
-    """Judge one claim; with ``measured``, a disagreement is judged again with the code's own rounding.
+def judge(claim: Claim) -> Judgement:
+    """Judge one claim; a disagreement is judged again with more of the code's own rounding granted.
 
-    First with the size that entries have without cancellation, then with the scatter that is seen. A
+    First with that of the size entries have without cancellation, then with the scatter that is seen. A
     claim of the same bits is about two calls alike, so no scatter of *different* inputs excuses it.
     """
-    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding) if measured else (granted,)
+    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding)
     if claim.relation == "same bits":
         levels = levels[:2]
     found = _judge(claim, levels[0])

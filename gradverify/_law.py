@@ -24,7 +24,8 @@ class Law:
     ``needs`` names the rules a subject must claim (``vjp``, ``jvp``). ``derivative`` marks the laws
     whose verdict says whether the derivative is right. ``almost_everywhere`` marks those that kinks
     excuse: there the judge asks whether the answer lies among the slopes nearby. ``after`` names laws
-    whose failure would be told twice: a check does not judge this one then.
+    whose failure would be told twice: a check does not judge this one then. ``everywhere`` has the law
+    tried where the function is not finite, too.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Law:
     derivative: bool = False
     almost_everywhere: bool = False
     after: tuple[str, ...] = ()
+    everywhere: bool = False
 
     def __call__(self, **values: Any) -> Iterator[Claim]:
         return self.claims(**{q: values[q] for q in self.quantifiers})
@@ -48,7 +50,12 @@ class Law:
 def law(claims: Callable[..., Iterator[Claim]], /) -> Law: ...
 @overload
 def law(
-    *, needs: tuple[str, ...] = ..., derivative: bool = ..., almost_everywhere: bool = ..., after: tuple[str, ...] = ...
+    *,
+    needs: tuple[str, ...] = ...,
+    derivative: bool = ...,
+    almost_everywhere: bool = ...,
+    after: tuple[str, ...] = ...,
+    everywhere: bool = ...,
 ) -> Callable[[Callable[..., Iterator[Claim]]], Law]: ...
 
 
@@ -60,6 +67,7 @@ def law(
     derivative: bool = False,
     almost_everywhere: bool = False,
     after: tuple[str, ...] = (),
+    everywhere: bool = False,
 ) -> Law | Callable[[Callable[..., Iterator[Claim]]], Law]:
     """Make a Law of a generator of Claims; its docstring's first line is the statement.
 
@@ -77,6 +85,8 @@ def law(
             raise TypeError(f"{function.__name__}: a law's docstring is its statement; write one")
         rules = needs if needs is not None else ("vjp",) if "v" in quantifiers else ()
         statement = inspect.cleandoc(function.__doc__).splitlines()[0]
-        return Law(function.__name__, statement, function, quantifiers, rules, derivative, almost_everywhere, after)
+        return Law(
+            function.__name__, statement, function, quantifiers, rules, derivative, almost_everywhere, after, everywhere
+        )
 
     return make if claims is None else make(claims)

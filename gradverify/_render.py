@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradverify._verdict import Finding, Report, Verdict
 
+DECISIVE = "decisive: a sign, a lost entry, or 1 % (16 eps of the type, if that is more) would have been seen"
 REPORT = ("status", "seed", "notes", "skipped", "facts")
 VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
@@ -96,6 +97,7 @@ def plain(report: Report) -> str:
         if v.status == "FAILS":
             lines += ["", *failure(v)]
     lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
+    lines += [DECISIVE] if any(v.decisive for v in report.verdicts) else []
     lines.append(summary(report))
     return "\n".join(lines)
 

@@ -37,9 +37,10 @@ CORE = (
     "_verdict",
     "_judge",
     "_method",
+    "_examine",
 )
-FAMILIES = ("points", "faults", "oracles", "laws", "explain", "sampling", "search", "symbolic", "adapters", "nn")
-DOORS = ("_check", "testing", "experiments", "audit", "pytest_plugin", "cli")
+FAMILIES = ("faults", "points", "oracles", "laws", "explain", "sampling", "search", "symbolic", "adapters", "nn")
+DOORS = ("_check", "testing", "experiments", "embedded", "audit", "pytest_plugin", "cli")
 ORDER = CORE + FAMILIES + DOORS
 
 # Where each outside library may be imported; "" is everywhere. A library that is not here has no home yet.

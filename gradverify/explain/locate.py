@@ -47,7 +47,7 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
     if excuse.place is not None:
         k, index, claimed, low, high = excuse.place
         wanted = (
-            f"between {low:.6g} and {high:.6g}, the slopes nearby" if high > low else f"{low:.17g}, the slope nearby"
+            f"between {low:.6g} and {high:.6g} (the slopes nearby)" if high > low else f"{low!r} (the slope nearby)"
         )
         return finding(f.names[k], index, claimed, wanted, 0.0)
     if law.derivative and found.part is None and "u" in values:

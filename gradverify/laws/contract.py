@@ -59,7 +59,7 @@ def _forms(arrays: Vectors, positions: list[int]) -> Vectors:
     )
 
 
-@law(needs=())
+@law(needs=(), everywhere=True)
 def finite_in_finite_out(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Finite inputs give a finite value and a finite gradient: the code neither overflows nor divides by zero."""
     for name, y in (("value", f.forward(x)), ("vjp", f.pullback(x, v) if f.vjp is not None else Vectors(()))):

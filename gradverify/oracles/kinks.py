@@ -59,6 +59,15 @@ class Place:
             parts[k] = relaid(np.asarray(a + d), a)
         return Vectors(tuple(parts), bare=self.x.bare)
 
+    def seen(self, slopes: Array) -> tuple[int, ...]:
+        """The arguments in which some neighbour has a slope."""
+        out, start = [], 0
+        for k in self.judged:
+            if np.any(slopes[:, start : start + self.x[k].size]):
+                out.append(k)
+            start += self.x[k].size
+        return tuple(out)
+
     def along(self, i: int) -> Vectors:
         """One natural step of flat coordinate i."""
         k, index = self.entry(i)
@@ -110,14 +119,14 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
         )
     if np.any(np.all(np.abs(slopes - g) <= tolerance, axis=1)):
         jumps = bool(np.any(np.ptp(slopes, axis=0) > tolerance))
-        return Excuse(Outcome.AGREES, _convention(place, g, slopes) if jumps else "")
+        return Excuse(Outcome.AGREES, _convention(place, g, slopes) if jumps else "", seen=place.seen(slopes))
     jumping = np.flatnonzero(np.ptp(slopes, axis=0) > tolerance)
     settled = np.setdiff1d(np.arange(n), jumping)
     off = settled[np.abs(g - slopes[0])[settled] > tolerance[settled]]
     if off.size:
         return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes, rng)
     if _is_a_neighbour(place, g, tolerance, jumping, rng):
-        return Excuse(Outcome.AGREES, _convention(place, g, slopes))
+        return Excuse(Outcome.AGREES, _convention(place, g, slopes), seen=place.seen(slopes))
     return _between(place, g, tolerance, jumping, slopes, rng)
 
 
@@ -196,7 +205,7 @@ def _isolated(place: Place, i: int, g: Array, slopes: Array, rng: np.random.Gene
         return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), low, high))
     met_here = f"{', '.join(met)} at {place.f.names[k]}"
     note = f"not the derivative at this isolated point, where kinks cancel ({met_here}); right at all neighbours"
-    return Excuse(Outcome.AGREES, note, isolated=True, place=spot)
+    return Excuse(Outcome.AGREES, note, isolated=True, place=spot, seen=place.seen(slopes))
 
 
 def _outside(place: Place, i: int, claimed: float, slopes: Array) -> Excuse:
@@ -257,7 +266,7 @@ def _between(
             return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), *_range(place, i, jumping, slopes, rng)))
     if misses:
         return Excuse(Outcome.BLUNT, "outside the slopes found nearby along one direction only")
-    return Excuse(Outcome.AGREES, _convention(place, g, slopes))
+    return Excuse(Outcome.AGREES, _convention(place, g, slopes), seen=place.seen(slopes))
 
 
 def _range(place: Place, i: int, jumping: Array, slopes: Array, rng: np.random.Generator) -> tuple[float, float]:
@@ -333,5 +342,5 @@ def look_forward(f: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Any, rn
         )
     width = 1e-6 * max(abs(s) for s in values)
     if min(values) - width <= claimed <= max(values) + width:
-        return Excuse(Outcome.AGREES, "a kink: the claim lies among the slopes nearby")
+        return Excuse(Outcome.AGREES, "a kink: the claim lies among the slopes nearby", seen=judged)
     return Excuse(Outcome.DISAGREES, "")

@@ -25,6 +25,7 @@ class Kind:
     fill: Callable[[Choices, tuple[int, ...], tuple[float, ...]], Array]
     sizes: str = "usual"  # usual | one | first one | last one | most | random
     layout: str = "C"
+    ends: bool = False  # some entries at the ends of their range, some next to them
 
 
 def gaussian(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -> Array:
@@ -117,6 +118,7 @@ KINDS = (
     Kind("largest sizes", gaussian, sizes="most"),
     Kind("near 100", offset, layout="strided"),
     Kind("all near 1e-8", tiny),
+    Kind("at the ends of the domain", gaussian, ends=True),
     Kind("in the thousands", huge),
 )
 
@@ -146,7 +148,7 @@ def _argument(
     shape = a.dims(chosen)
     if a.kind == "index":
         top = chosen[a.high] if isinstance(a.high, str) else int(a.high)
-        values = c.rng.integers(0, max(top, 1), shape)
+        values = c.rng.choice([0, max(top - 1, 0)], shape) if kind.ends else c.rng.integers(0, max(top, 1), shape)
         if kind.layout == "F" and values.size:
             values[...] = values.reshape(-1)[0]  # the same index throughout
         return np.asarray(values, a.dtype or np.int64)
@@ -169,8 +171,8 @@ def make_real(a: Box, kind: Kind, shape: tuple[int, ...], c: Choices, literals: 
         return np.asarray(root @ np.swapaxes(root, -1, -2) / shape[-1] + 0.5 * np.eye(shape[-1]))
     negated = tuple(-n for n in literals)
     special = tuple(dict.fromkeys((*a.kinks, *SPECIAL, *literals, *negated)))
-    x = kind.fill(c, shape, special)
-    return inside(x, a.low, a.high, kind, c)
+    x = inside(kind.fill(c, shape, special), a.low, a.high)
+    return at_ends(c, x, a.low, a.high) if kind.ends else x
 
 
 def simplex(c: Choices, shape: tuple[int, ...]) -> Array:
@@ -181,8 +183,8 @@ def simplex(c: Choices, shape: tuple[int, ...]) -> Array:
     return np.asarray(counts / grid)
 
 
-def inside(x: Array, low: object, high: object, kind: Kind, c: Choices) -> Array:
-    """x mapped into [low, high]: folded where it lies outside, near the ends for the kinds about special points."""
+def inside(x: Array, low: object, high: object) -> Array:
+    """x mapped into (low, high): folded, or squeezed, where it lies outside or at an end."""
     lo, hi = np.broadcast_to(np.asarray(low, float), x.shape), np.broadcast_to(np.asarray(high, float), x.shape)
     if not (np.isfinite(lo).any() or np.isfinite(hi).any()):
         return x
@@ -198,6 +200,17 @@ def inside(x: Array, low: object, high: object, kind: Kind, c: Choices) -> Array
         np.where(fallen, both, x),
         np.where(np.isfinite(lo), below, np.where(np.isfinite(hi), above, x)),
     )
+
+
+def at_ends(c: Choices, x: Array, low: object, high: object) -> Array:
+    """x with a third of its entries at a finite end of their range, or 1e-8 or 1e-3 of it inside."""
+    lo, hi = (np.broadcast_to(np.asarray(end, float), x.shape) for end in (low, high))
+    upper = (c.rng.random(x.shape) < 0.5) & np.isfinite(hi) | ~np.isfinite(lo)
+    end, sign = np.where(upper, hi, lo), np.where(upper, -1.0, 1.0)
+    chosen = (c.rng.random(x.shape) < 1 / 3) & np.isfinite(end)
+    with np.errstate(invalid="ignore"):
+        inward = end + sign * c.rng.choice([0.0, 1e-8, 1e-3], x.shape) * np.maximum(np.abs(end), 1.0)
+    return np.where(chosen, np.clip(inward, lo, hi), x)
 
 
 def laid(x: Array, layout: str) -> Array:

@@ -1,0 +1,377 @@
+"""``examine`` is the one loop: it tries one law on one subject at a method's points and gives the verdict.
+
+Trials come from the Method and each is judged; a disagreement is looked at again, along fresh
+directions and with another oracle, and excused where a kink explains it, before it is a Finding; and
+every cell (argument x dtype x options) has to be decided before the verdict HOLDS.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradverify._claim import Claim
+from gradverify._errors import Misuse
+from gradverify._judge import Judgement, judge
+from gradverify._law import Law
+from gradverify._method import Excuse, Method, Trial
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import CannotHere, Estimate, Misfit
+from gradverify._verdict import Finding, Outcome, Status, Verdict
+
+ATTEMPTS = 2  # directions and cotangents tried at every point
+LOOKS = 5  # fresh ones tried before a disagreement is confirmed
+MISSES = 2  # of which this many must disagree
+RANK = {"blunt": 0, "zero": 1, "decisive": 2}
+
+
+@dataclass
+class Budget:
+    """How much may be spent: evaluations of the function (an int) or seconds (a float). Shared by all who hold it."""
+
+    most: int | float | None = None
+    calls: int = 0
+    start: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        most = self.most
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not most > 0):
+            raise Misuse(f"budget={most!r}: give a number of evaluations (an int) or of seconds (a float), above 0.")
+
+    @property
+    def spent(self) -> bool:
+        """Is it used up?"""
+        if self.most is None:
+            return False
+        return self.calls >= self.most if isinstance(self.most, int) else time.perf_counter() - self.start > self.most
+
+    def counted(self, subject: Subject) -> Subject:
+        """The subject with the evaluations of its function counted here."""
+
+        def value(*inputs: Any, **options: Any) -> Any:
+            self.calls += 1
+            return subject.value(*inputs, **options)
+
+        return subject if self.most is None else dataclasses.replace(subject, value=value)
+
+
+@dataclass
+class Tally:
+    """What the trials of one verdict have said so far; a cell is (argument, dtype and options)."""
+
+    points: int = 0
+    trials: int = 0
+    decisive: int = 0
+    cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
+    smallest: dict[tuple[str, str], float] = field(default_factory=dict)  # the least relative mistake seen there
+    reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
+    reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
+    notes: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def record(self, name: str, cell: str, sight: str, smallest: float | None = None) -> None:
+        """One more trial of this cell; the best counts."""
+        key = (name, cell)
+        if RANK[sight] >= RANK[self.cells.get(key, "blunt")]:
+            self.cells[key] = sight
+        if smallest is not None and sight == "decisive":
+            self.smallest[key] = min(smallest, self.smallest.get(key, np.inf))
+
+
+class Undecidable(Broken):
+    """The point itself cannot be judged; no fault of the claimed rule."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "")
+        self.reason = reason
+
+
+def examine(
+    law: Law,
+    subject: Subject,
+    *,
+    by: Method,
+    seed: int = 0,
+    budget: int | float | Budget | None = None,
+    strict: bool = False,
+) -> Verdict:
+    """The verdict on one law about one subject; never raises for what the subject's code does.
+
+    ``budget`` is looked at between points. ``strict`` refuses a value that is right as the chain rule
+    goes but is not the derivative at an isolated point.
+    """
+    start, tally = time.perf_counter(), Tally()
+    meter = budget if isinstance(budget, Budget) else Budget(budget)
+    missing = law.missing(subject)
+    if missing:
+        tally.reasons.append(f"{subject.name} claims no {missing}")
+    for trial in by.trials(meter.counted(subject), law, seed) if not missing else ():
+        if tally.points and meter.spent:
+            tally.notes.append("stopped: the budget was spent")
+            break
+        tally.points += 1
+        if not _try(law, trial, by, tally, strict):
+            break
+    if law.derivative and not tally.findings and set(tally.cells.values()) == {"zero"}:
+        _look_beside(law, subject, by, tally, seed)
+    return _verdict(law, subject, by, tally, time.perf_counter() - start)
+
+
+# -- one point ------------------------------------------------------------------------------------
+
+
+def _try(law: Law, trial: Trial, by: Method, tally: Tally, strict: bool) -> bool:
+    """Try the law at one point; False where no further point would say more."""
+    tally.reached.setdefault(trial.cell, False)
+    try:
+        judged = _prepared(law, trial, first=tally.points <= 1)
+        tally.reached[trial.cell] = True
+        if law.derivative:
+            for k in judged:
+                tally.record(trial.subject.names[k], trial.cell, "blunt")
+        _judge_point(law, trial, by, tally, judged, strict)
+    except Misfit as misfit:
+        tally.reasons.append(f"not judged: the gradient has not its input's shape ({misfit})")
+        return False
+    except Undecidable as point:
+        tally.reasons.append(point.reason)
+    except Broken as failure:
+        _refused(law, trial, by, failure, tally)
+    return not tally.findings
+
+
+def _prepared(law: Law, trial: Trial, first: bool) -> tuple[int, ...]:
+    """The positions of the arguments whose derivative is claimed here; raises where the point cannot be judged."""
+    f, x = trial.subject, trial.x
+    y = f.forward(x)
+    if first:
+        again = f.forward(x)
+        if any(not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(y, again, strict=True)):
+            raise Undecidable(
+                f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in"
+            )
+    if law.derivative and any(p.dtype.kind != "f" for p in y):
+        kinds = ", ".join(sorted({p.dtype.name for p in y if p.dtype.kind != "f"}))
+        raise Undecidable(f"{f.name} returns {kinds}; a derivative needs floating outputs")
+    if law.derivative and not any(p.size for p in y):
+        raise Undecidable(f"{f.name} returns no entry here")
+    if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if p.dtype.kind == "f"):
+        raise Undecidable(f"{f.name} is not finite at {trial.where}")
+    smooth = tuple(k for k in f.domain.smooth if x[k].dtype.kind == "f" and x[k].size)
+    if f.vjp is None or "v" not in law.quantifiers:
+        return smooth
+    g = f.pullback(x, trial.draw(0, smooth)["v"])
+    claimed = tuple(k for k in smooth if g[k].size)
+    if law.derivative and not claimed:
+        raise Undecidable("every gradient is None" if smooth else "no input is a floating array with entries")
+    return claimed
+
+
+def _judge_point(law: Law, trial: Trial, by: Method, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
+    """Two attempts, and then every argument by itself that those did not decide."""
+    drawn = {"u", "v"} & set(law.quantifiers)
+    seen: dict[int, str] = {}
+    for attempt in range(ATTEMPTS if drawn else 1):
+        _attempt(law, trial, by, tally, attempt, judged, seen, strict)
+        if tally.findings:
+            return
+    if len(judged) > 1 and {"u", "D"} <= set(law.quantifiers):
+        for k in judged:
+            if seen.get(k, "blunt") == "blunt" and not tally.findings:
+                _attempt(law, trial, by, tally, ATTEMPTS, (k,), seen, strict)
+
+
+def _attempt(
+    law: Law,
+    trial: Trial,
+    by: Method,
+    tally: Tally,
+    attempt: int,
+    judged: tuple[int, ...],
+    seen: dict[int, str],
+    strict: bool,
+) -> None:
+    """One set of quantifiers: judge the law's claims, settle what is in doubt, and record what was seen."""
+    values = trial.draw(attempt, judged) | {"f": trial.subject, "x": trial.x, "D": by.oracle}
+    names = trial.subject.names
+    tally.trials += 1
+    decided: list[bool] = []
+    for claim in law(**values):
+        found = judge(claim)
+        if found.outcome is Outcome.DISAGREES or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
+            settled = _settle(law, trial, by, tally, attempt, judged, found, strict)
+            if tally.findings:
+                return
+            decided.append(settled is not None)
+            for k in settled or ():
+                tally.record(names[k], trial.cell, "decisive")
+                seen[k] = "decisive"
+            continue
+        if found.outcome is Outcome.BLUNT:
+            tally.reasons.append(found.reason)
+        else:
+            tally.notes.append(found.note)
+        decided.append(found.outcome is Outcome.AGREES and "decisive" in found.sight.values())
+        for k, sight in found.sight.items():
+            if claim.about == "input" and 0 <= k < len(names):
+                tally.record(names[k], trial.cell, sight, found.smallest)
+                seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)
+            else:
+                tally.record("value", trial.cell, sight, found.smallest)
+    tally.decisive += bool(decided) and all(decided)
+
+
+# -- a disagreement -------------------------------------------------------------------------------
+
+
+def _settle(
+    law: Law,
+    trial: Trial,
+    by: Method,
+    tally: Tally,
+    attempt: int,
+    judged: tuple[int, ...],
+    first: Judgement,
+    strict: bool,
+) -> tuple[int, ...] | None:
+    """A disagreement becomes a finding, is excused by a kink (the arguments seen are returned), or decides nothing."""
+    confirmed = _second_look(law, trial, by, attempt, judged)
+    if confirmed is None:
+        tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
+        return None
+    values, claim, found = confirmed
+    from_oracle = isinstance(claim.right, CannotHere) or (
+        isinstance(claim.right, Estimate) and bool(claim.right.source)
+    )
+    excuse = by.neighbourhood(law, trial, values) if law.almost_everywhere and from_oracle else None
+    if excuse is None:
+        excuse = Excuse(Outcome.DISAGREES)
+    if excuse.outcome is Outcome.AGREES and not (excuse.isolated and strict):
+        tally.notes.append(excuse.note)
+        return excuse.seen
+    if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
+        tally.findings.append(by.locate(law, trial, values, found, excuse))
+        return None
+    tally.reasons.append(excuse.note or found.reason)
+    return None
+
+
+def _second_look(
+    law: Law, trial: Trial, by: Method, attempt: int, judged: tuple[int, ...]
+) -> tuple[dict[str, Any], Claim, Judgement] | None:
+    """The same attempt and fresh ones, with a second oracle: does the disagreement stand, or is nothing known here?"""
+    misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    unknown: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    for look in (attempt, *range(ATTEMPTS + 1, ATTEMPTS + LOOKS)):
+        values = trial.draw(look, judged) | {"f": trial.subject, "x": trial.x, "D": by.careful}
+        try:
+            for claim in law(**values):
+                found = judge(claim)
+                if found.outcome is Outcome.DISAGREES:
+                    misses.append((values, claim, found))
+                    break
+                if isinstance(claim.right, CannotHere):
+                    unknown.append((values, claim, found))
+        except Broken:
+            continue
+        if len(misses) >= MISSES:
+            return misses[0]
+        if len(unknown) >= MISSES and not misses:
+            return unknown[0]
+    return None
+
+
+def _refused(law: Law, trial: Trial, by: Method, failure: Broken, tally: Tally) -> None:
+    """The code raised: the function's own refusal is no evidence; a rule's is, where the function answers."""
+    try:
+        trial.subject.forward(trial.x)
+    except Broken as refusal:
+        tally.reasons.append(str(refusal))
+        return
+    if failure.rule == trial.subject.name:
+        tally.reasons.append(str(failure))
+        return
+    tally.trials += 1
+    if law.derivative:
+        cause = f"{failure}, where {trial.subject.name} itself answers"
+        tally.findings.append(by.refusal(law, trial, failure.what, cause))
+    else:
+        tally.reasons.append(f"not judged: {failure}")
+
+
+def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int) -> None:
+    """Where the derivative is zero at the only point, a right claim beside it shows that a wrong one would be seen."""
+    for trial in by.beside(subject, law, seed):
+        other = Tally()
+        if _try(law, trial, by, other, False) and "decisive" in other.cells.values():
+            tally.notes.append(f"zero at this point; not zero, and right, {trial.where}")
+            tally.cells.update({key: sight for key, sight in other.cells.items() if sight == "decisive"})
+            return
+
+
+# -- the verdict ----------------------------------------------------------------------------------
+
+
+def _verdict(law: Law, subject: Subject, by: Method, tally: Tally, seconds: float) -> Verdict:
+    status, reason = _status(law, tally)
+    notes = list(_notes(tally))
+    zero = [key for key, sight in tally.cells.items() if sight == "zero"]
+    if status is Status.HOLDS and zero:
+        notes.append(f"zero here: {_said(zero)}")
+    return Verdict(
+        subject=subject.name,
+        law=law.name,
+        statement=law.statement,
+        status=status,
+        by=by.name,
+        trials=tally.trials,
+        decisive=tally.decisive,
+        findings=tuple(tally.findings),
+        reason=reason,
+        notes=tuple(notes),
+        scope=f"{tally.points} point{'s' * (tally.points != 1)}",
+        smallest=max(tally.smallest.values(), default=None),
+        derivative=law.derivative,
+        seconds=seconds,
+    )
+
+
+def _status(law: Law, tally: Tally) -> tuple[Status, str]:
+    """HOLDS needs every cell decided, and for a derivative one of them other than zero; else the reason why not."""
+    if tally.findings:
+        return Status.FAILS, ""
+    reasons = [r for r in tally.reasons if r]
+    if not tally.cells:
+        return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
+    blunt = [key for key, sight in tally.cells.items() if sight == "blunt"]
+    if law.derivative:
+        blunt += [("every input", cell) for cell, reached in tally.reached.items() if not reached]
+    if blunt:
+        return Status.UNDECIDED, f"{_said(blunt)}: {reasons[0] if reasons else 'a mistake would not have been seen'}"
+    if law.derivative and set(tally.cells.values()) == {"zero"}:
+        why = "the derivative is zero at every point tried, so a wrong factor could not be seen"
+        return Status.UNDECIDED, f"{_said(list(tally.cells))}: {why}"
+    return Status.HOLDS, ""
+
+
+def _notes(tally: Tally) -> Iterator[str]:
+    """Every note once, and of many kinks the first."""
+    notes = list(dict.fromkeys(n for n in tally.notes if n))
+    kinks = [n for n in notes if n.startswith("a kink")]
+    for note in notes:
+        if note not in kinks:
+            yield note
+        elif note == kinks[0]:
+            yield note + (f" ({len(kinks) - 1} more like it)" if len(kinks) > 1 else "")
+
+
+def _said(keys: list[tuple[str, str]]) -> str:
+    cells: dict[str, list[str]] = {}
+    for name, cell in keys:
+        cells.setdefault(cell, []).append(name)
+    return "; ".join(f"{', '.join(names)} ({cell})" for cell, names in cells.items())
