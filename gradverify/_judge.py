@@ -24,6 +24,7 @@ FAULT = 0.01  # the reference faults change an argument by 1 % of its scale ...
 FAULT_EPS = 16  # ... or by this many eps of its type, whichever is more
 ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
 ROUNDINGS_HALF = 4  # the same for 16-bit types
+SUBNORMALS = 1024  # smallest subnormals granted: what rounding costs, times a factor, where eps has no meaning
 NOISE = 10  # standard deviations of measured rounding
 CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
@@ -131,17 +132,22 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[We
 
 
 def _not_finite(left: Estimate, right: Estimate) -> Judgement:
+    """An entry that is not finite disagrees where the expected derivative of that entry is known to be well in range."""
     for w in left.answers:
         for k, p in enumerate(w.answer.parts):
-            bad = np.argwhere(~np.isfinite(p)) if p.dtype.kind == "f" else np.zeros((0, 0))
-            if bad.size or (p.ndim == 0 and p.dtype.kind == "f" and not np.isfinite(p)):
-                index = tuple(int(i) for i in bad[0])
-                if math.isfinite(right.value):
-                    value = float(p[index])
-                    return Judgement(
-                        Outcome.DISAGREES, math.inf, right.error, k, index, value, "finite", note="not finite"
-                    )
-    return Judgement(Outcome.BLUNT, reason="neither side is finite here")
+            u = w.along[k] if w.along is not None else np.zeros(0)
+            for bad in np.argwhere(~np.isfinite(p)) if p.dtype.kind == "f" and u.size else ():
+                index = tuple(int(i) for i in bad)
+                with np.errstate(all="ignore"):
+                    others = np.abs(p.astype(np.float64) * u)
+                    size = abs(right.value) + float(others[np.isfinite(others)].sum())
+                    expected = size / abs(float(u[index])) if u[index] else math.inf
+                if expected < EDGE * float(np.finfo(p.dtype).max):
+                    bar, value = right.error, float(p[index])
+                    return Judgement(Outcome.DISAGREES, math.inf, bar, k, index, value, "finite", note="not finite")
+    return Judgement(
+        Outcome.BLUNT, reason="the claimed gradient is not finite here, nor known to be well within the range"
+    )
 
 
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
@@ -277,8 +283,8 @@ def granted(answer: Answer) -> tuple[Array, ...]:
         if part.dtype.kind != "f":
             out.append(np.zeros(part.shape))
             continue
-        least = float(np.finfo(part.dtype).smallest_subnormal)  # what rounding costs where eps has no meaning
-        out.append(count * (eps * np.abs(part.astype(np.float64)) + least))
+        least = SUBNORMALS * float(np.finfo(part.dtype).smallest_subnormal)
+        out.append(count * eps * np.abs(part.astype(np.float64)) + least)
     return tuple(out)
 
 
@@ -316,18 +322,19 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
     sigma = [np.zeros(s) for s in shapes]
     response = [np.zeros(s) for s in shapes]
     for _ in range(2):
-        base = _beside(answer.x, answer.moves, NEAR[coarse], rng)
-        for spacing in SPACINGS[coarse]:
+        base = _beside(answer, NEAR[coarse], rng)
+        here = [np.full(s, np.nan) for s in shapes]  # the widest spacing that stays finite: noise is no response
+        for spacing in reversed(SPACINGS[coarse]):
             table = _table(answer, base, spacing, rng)
-            if table is None:
-                continue
-            for k, rows in enumerate(table):
-                if rows is not None:
-                    orders = (3, 4) if spacing > 2**6 else (2, 3, 4)
-                    sigma[k] = np.maximum(sigma[k], _scatter(rows, orders))
-                    if spacing == SPACINGS[coarse][-1]:  # the wide one: over the narrow one noise looks like response
-                        change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
-                        response[k] = np.maximum(response[k], change)
+            for k, rows in enumerate(table or ()):
+                if rows is None:
+                    continue
+                orders = (3, 4) if spacing > 2**6 else (2, 3, 4)
+                sigma[k] = np.maximum(sigma[k], _scatter(rows, orders))
+                with np.errstate(all="ignore"):
+                    change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
+                here[k] = np.where(np.isfinite(here[k]), here[k], change)
+        response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
     naturals, own, out = _naturals(answer), granted(answer), []
     for k, part in enumerate(answer.parts):
         eps = answer.eps[k]
@@ -338,11 +345,20 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
     return tuple(out)
 
 
-def _beside(x: Vectors, moves: tuple[int, ...], distance: float, rng: np.random.Generator) -> Vectors:
+def _beside(answer: Answer, distance: float, rng: np.random.Generator) -> Vectors:
+    """A point beside x, a quarter of the way to a bound at most."""
+    x = answer.x
     parts = list(x.parts)
-    for k in moves:
-        step = distance * step_of(x[k]) * (rng.integers(0, 2, x[k].shape) * 2 - 1) * rng.uniform(0.5, 1.5, x[k].shape)
-        parts[k] = _as(x[k].astype(np.float64) + step, x[k])
+    for k in answer.moves:
+        a = x[k].astype(np.float64)
+        low, high = (np.asarray(end, np.float64) for end in answer.bounds(k))
+        with np.errstate(all="ignore"):
+            room = np.maximum(np.minimum(a - low, high - a), 0) / 4
+            step = np.minimum(
+                distance * step_of(x[k]) * rng.uniform(0.5, 1.5, a.shape), np.where(room > 0, room, np.inf)
+            )
+        sign = np.where(a <= low, 1, np.where(a >= high, -1, rng.integers(0, 2, a.shape) * 2 - 1))
+        parts[k] = _as(a + sign * step, x[k])
     return Vectors(tuple(parts), bare=x.bare)
 
 

@@ -66,7 +66,7 @@ class Subject:
         moves = self.domain.smooth
         answer = Answer(
             lambda x, _: outputs(self.name, self.observe("value", x)[0]).parts,
-            x, x.only(), y.parts, lambda: tuple(np.abs(p) for p in y.parts), moves, coarsest(x, moves),
+            x, x.only(), y.parts, lambda: tuple(np.abs(p) for p in y.parts), moves, self.domain.bounds, coarsest(x, moves),
         )  # fmt: skip
         return Vectors(y.parts, None, (Weighed(answer),), y.bare)
 
@@ -79,7 +79,7 @@ class Subject:
             size = _size(self.forward(x), v)
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
-        answer = Answer(self._gradients, x, v, parts, natural, moves, coarsest(x, moves))
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, coarsest(x, moves))
         return Vectors(parts, None, (Weighed(answer),))
 
     def pushforward(self, x: Vectors, u: Vectors) -> Vectors:
@@ -93,7 +93,7 @@ class Subject:
             )
             return tuple(ratio * np.abs(p) for p in self.forward(x))
 
-        answer = Answer(self._tangents, x, u, tangents, natural, moves, coarsest(x, moves))
+        answer = Answer(self._tangents, x, u, tangents, natural, moves, self.domain.bounds, coarsest(x, moves))
         return Vectors(tangents, None, (Weighed(answer),))
 
     def observe(self, rule: str, x: Vectors, v: Vectors | None = None) -> tuple[Any, tuple[Array, ...]]:

@@ -70,6 +70,7 @@ class Answer:
     parts: tuple[Array, ...]
     natural: Callable[[], tuple[Array, ...]]  # the size that every entry has without cancellation
     moves: tuple[int, ...]  # the parts of x that may be moved to measure rounding
+    bounds: Callable[[int], tuple[Any, Any]]  # ... and the range that each of them keeps to
     low: str = "float64"  # the coarsest type among inputs and answer
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

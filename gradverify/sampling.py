@@ -99,7 +99,8 @@ class Sampling:
         try:
             if "vjp" not in law.needs:
                 return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
-            judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
+            claimed = trial.subject.pullback(y, w)  # a joint kink shows only if every argument moves
+            judged = tuple(k for k, p in enumerate(claimed) if p.size)
             return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")

@@ -52,7 +52,8 @@ def neighbours(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -
     base = c.rng.choice(special, shape)
     step = c.rng.choice([0.0, 1e-8, 1e-3, 3e-2], shape) * np.maximum(np.abs(base), 1.0)
     sign = c.rng.integers(0, 2, shape) * 2 - 1
-    return np.asarray(np.where(step == 0, np.nextafter(base, sign * np.inf), base + sign * step))
+    beside = np.where(base == 0, sign * np.finfo(np.float32).tiny, np.nextafter(base, sign * np.inf))  # no subnormals
+    return np.asarray(np.where(step == 0, beside, base + sign * step))
 
 
 def tied_slices(c: Choices, shape: tuple[int, ...], special: tuple[float, ...]) -> Array:
