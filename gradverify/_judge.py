@@ -132,7 +132,7 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[We
 
 
 def _not_finite(left: Estimate, right: Estimate) -> Judgement:
-    """An entry that is not finite disagrees where the expected derivative of that entry is known to be well in range."""
+    """An entry that is not finite disagrees where the expected derivative of it is known to be well in range."""
     for w in left.answers:
         for k, p in enumerate(w.answer.parts):
             u = w.along[k] if w.along is not None else np.zeros(0)

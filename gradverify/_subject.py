@@ -64,10 +64,14 @@ class Subject:
         """The value at x, one part for each output. Raises Broken where the code does."""
         y = outputs(self.name, self.observe("value", x)[0])
         moves = self.domain.smooth
-        answer = Answer(
-            lambda x, _: outputs(self.name, self.observe("value", x)[0]).parts,
-            x, x.only(), y.parts, lambda: tuple(np.abs(p) for p in y.parts), moves, self.domain.bounds, coarsest(x, moves),
-        )  # fmt: skip
+
+        def again(x: Vectors, _: Vectors) -> tuple[Array, ...]:
+            return outputs(self.name, self.observe("value", x)[0]).parts
+
+        def natural() -> tuple[Array, ...]:
+            return tuple(np.abs(p) for p in y.parts)
+
+        answer = Answer(again, x, x.only(), y.parts, natural, moves, self.domain.bounds, coarsest(x, moves))
         return Vectors(y.parts, None, (Weighed(answer),), y.bare)
 
     def pullback(self, x: Vectors, v: Vectors) -> Vectors:

@@ -57,7 +57,7 @@ def pullback_is_the_adjoint(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> I
     yield equal(f.pushforward(x, u).inner(v), f.pullback(x, v).inner(u))
 
 
-@law
+@law(after=("same_answer_twice",))
 def pullback_is_linear(f: Subject, x: Vectors, v: Vectors, w: Vectors, a: float) -> Iterator[Claim]:
     """pullback(x, v + a w) = pullback(x, v) + a pullback(x, w)
 

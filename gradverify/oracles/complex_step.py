@@ -44,28 +44,27 @@ def settled(line: Line, slope: Array) -> Slopes:
     return Slopes(slope, bar, np.ones(slope.shape, bool))
 
 
-def confirms(b: Block, slope: Array, size: Array) -> Array:
+def confirms(b: Block, slope: Array) -> Array:
     """Where this block of differences is sharp and agrees with the complex step."""
-    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + size)
-    sharp = (b.bar <= 0.01 * np.abs(slope)) | (b.bar <= 1e-6 * size)
+    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
+    sharp = (b.bar <= 0.01 * np.abs(slope)) | (b.bar <= 1e-6 * b.size)
     return np.asarray(b.counts & sharp & (np.abs(b.value - slope) <= b.bar + own))
 
 
-def refutes(b: Block, slope: Array, size: Array) -> Array:
+def refutes(b: Block, slope: Array) -> Array:
     """Where this block of differences is sharp and says something else."""
-    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + size)
+    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
     gap = np.abs(b.value - slope)
     return np.asarray(b.counts & (gap > 4 * (b.bar + own)) & (b.bar <= 0.01 * gap))
 
 
 def self_test(line: Line, slope: Array, weight: Array) -> bool:
     """Do differences confirm the complex step at every output that matters, and refute it at none?"""
-    size = np.abs(line.f0).astype(np.float64)
     confirmed = np.zeros(slope.shape, bool)
     for b in blocks(line, "float64"):
-        if np.any(refutes(b, slope, size)[weight > 0]):
+        if np.any(refutes(b, slope)[weight > 0]):
             return False
-        confirmed |= confirms(b, slope, size)
+        confirmed |= confirms(b, slope)
         if confirmed[weight > 0].all():
             return True
     return False

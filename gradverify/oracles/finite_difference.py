@@ -40,6 +40,7 @@ class Block:
     counts: Array
     noise: Array  # the rounding of f seen in this block
     converged: Array
+    size: Array  # the largest |f| seen so far: what a derivative of 0 is small beside
 
 
 def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
@@ -72,7 +73,8 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     asleep = moved & ~moves  # below the quantum of a rounded function
     moved |= moves
     counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
-    return Block(value, bar, counts, noise, converged)
+    size = size if before is None else np.maximum(size, before.size)
+    return Block(value, bar, counts, noise, converged, size)
 
 
 def blocks(line: Line, kind: str) -> Iterator[Block]:
@@ -103,7 +105,6 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
     known = value = bar = None
     last: Block | None = None
     target = 1e-11 if kind == "float64" else 1e-12  # of sum |v||val|: finer than any claim is judged
-    size = np.abs(line.f0).astype(np.float64)
     for b in blocks(line, kind):
         if value is None or bar is None or known is None:
             value, bar, known = b.value.copy(), np.where(b.counts, b.bar, np.inf), np.zeros(b.value.shape, bool)
@@ -112,7 +113,7 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
         assert last is not None
         both = b.counts & last.counts & (np.abs(b.value - last.value) <= b.bar + last.bar)
         sharp = np.minimum(b.bar, last.bar) <= 0.01 * np.abs(b.value)
-        small = (b.bar <= 1e-4 * size) & (last.bar <= 1e-4 * size)
+        small = np.maximum(b.bar, last.bar) <= 1e-4 * b.size
         first = ~known & both & (sharp | small)
         best = np.where(b.bar < last.bar, b.value, last.value), np.minimum(b.bar, last.bar)
         finer = known & b.counts & (b.bar < bar) & (np.abs(b.value - value) <= b.bar + bar)

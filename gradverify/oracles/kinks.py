@@ -23,6 +23,7 @@ from gradverify.oracles.line import relaid, tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8
+SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 LEADS = (4.0, 3.0, 0.25, -0.25, -4.0)  # offsets tried for one coordinate: first, second, near, far behind
 SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time
@@ -107,7 +108,7 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
     if not right:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
-    tolerance = _tolerance(place, near[0][0], slopes)
+    tolerance = _tolerance(place, near, slopes)
     if np.abs(slopes).max() > 100 * np.abs(np.stack([gz for _, gz in near])).max() > 0:
         return Excuse(Outcome.BLUNT, "the slope is infinite here: the neighbours' grow without end")
     if not np.all(np.isfinite(g)):
@@ -168,13 +169,13 @@ def _judge_neighbours(
     return right, wrong
 
 
-def _tolerance(place: Place, neighbour: Vectors, slopes: Array) -> Array:
-    """Rounding (measured beside the kink, not at it), curvature over the distance, the smallest kink worth a word."""
-    own = measured_rounding(place.f.pullback(neighbour, place.v).answers[0].answer)
+def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -> Array:
+    """Rounding (measured beside the kink, not at it), and what is no jump because it shrinks with the distance."""
+    own = measured_rounding(place.f.pullback(near[0][0], place.v).answers[0].answer)
     budget = np.concatenate([own[k].ravel() for k in place.judged])
-    size = np.max(np.abs(slopes), axis=0)
-    steps = place.steps
-    return np.asarray(budget + 1e-6 * size + 1e-7 * float(np.max(size * steps, initial=0.0)) / steps)
+    size, steps = np.max(np.abs(slopes), axis=0), place.steps
+    shrinking = SHRINKS * np.ptp(np.stack([g for _, g in near]), axis=0)
+    return np.asarray(budget + shrinking + 1e-6 * size + 1e-7 * float(np.max(size * steps, initial=0.0)) / steps)
 
 
 def _convention(place: Place, g: Array, slopes: Array) -> str:
