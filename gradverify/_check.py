@@ -12,10 +12,11 @@ import numpy as np
 
 from gradverify._domain import Sizes
 from gradverify._errors import Misuse
-from gradverify._examine import Budget, examine
+from gradverify._examine import examine
 from gradverify._law import Law
 from gradverify._method import Method
 from gradverify._subject import Subject
+from gradverify._tally import Budget
 from gradverify._verdict import Report, Status, Verdict
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import laws_named, laws_of

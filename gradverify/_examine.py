@@ -7,80 +7,23 @@ every cell (argument x dtype x options) has to be decided before the verdict HOL
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from gradverify._claim import Claim
-from gradverify._errors import Misuse
 from gradverify._judge import Judgement, judge
 from gradverify._law import Law
 from gradverify._method import Excuse, Method, Trial
 from gradverify._subject import Broken, Subject
+from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Estimate, Misfit
-from gradverify._verdict import Finding, Outcome, Status, Verdict
+from gradverify._verdict import Outcome, Verdict
 
 ATTEMPTS = 2  # directions and cotangents tried at every point
 LOOKS = 5  # fresh ones tried before a disagreement is confirmed
 MISSES = 2  # of which this many must disagree
-RANK = {"blunt": 0, "zero": 1, "decisive": 2}
-
-
-@dataclass
-class Budget:
-    """How much may be spent: evaluations of the function (an int) or seconds (a float). Shared by all who hold it."""
-
-    most: int | float | None = None
-    calls: int = 0
-    start: float = field(default_factory=time.perf_counter)
-
-    def __post_init__(self) -> None:
-        most = self.most
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not most > 0):
-            raise Misuse(f"budget={most!r}: give a number of evaluations (an int) or of seconds (a float), above 0.")
-
-    @property
-    def spent(self) -> bool:
-        """Is it used up?"""
-        if self.most is None:
-            return False
-        return self.calls >= self.most if isinstance(self.most, int) else time.perf_counter() - self.start > self.most
-
-    def counted(self, subject: Subject) -> Subject:
-        """The subject with the evaluations of its function counted here."""
-
-        def value(*inputs: Any, **options: Any) -> Any:
-            self.calls += 1
-            return subject.value(*inputs, **options)
-
-        return subject if self.most is None else dataclasses.replace(subject, value=value)
-
-
-@dataclass
-class Tally:
-    """What the trials of one verdict have said so far; a cell is (argument, dtype and options)."""
-
-    points: int = 0
-    trials: int = 0
-    decisive: int = 0
-    cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
-    smallest: dict[tuple[str, str], float] = field(default_factory=dict)  # the least relative mistake seen there
-    reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
-    reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
-    notes: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    def record(self, name: str, cell: str, sight: str, smallest: float | None = None) -> None:
-        """One more trial of this cell; the best counts."""
-        key = (name, cell)
-        if RANK[sight] >= RANK[self.cells.get(key, "blunt")]:
-            self.cells[key] = sight
-        if smallest is not None and sight == "decisive":
-            self.smallest[key] = min(smallest, self.smallest.get(key, np.inf))
 
 
 class Undecidable(Broken):
@@ -119,7 +62,7 @@ def examine(
             break
     if law.derivative and not tally.findings and set(tally.cells.values()) == {"zero"}:
         _look_beside(law, subject, by, tally, seed)
-    return _verdict(law, subject, by, tally, time.perf_counter() - start)
+    return verdict(law, subject, by.name, tally, time.perf_counter() - start)
 
 
 # -- one point ------------------------------------------------------------------------------------
@@ -312,66 +255,3 @@ def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int
             tally.notes.append(f"zero at this point; not zero, and right, {trial.where}")
             tally.cells.update({key: sight for key, sight in other.cells.items() if sight == "decisive"})
             return
-
-
-# -- the verdict ----------------------------------------------------------------------------------
-
-
-def _verdict(law: Law, subject: Subject, by: Method, tally: Tally, seconds: float) -> Verdict:
-    status, reason = _status(law, tally)
-    notes = list(_notes(tally))
-    zero = [key for key, sight in tally.cells.items() if sight == "zero"]
-    if status is Status.HOLDS and zero:
-        notes.append(f"zero here: {_said(zero)}")
-    return Verdict(
-        subject=subject.name,
-        law=law.name,
-        statement=law.statement,
-        status=status,
-        by=by.name,
-        trials=tally.trials,
-        decisive=tally.decisive,
-        findings=tuple(tally.findings),
-        reason=reason,
-        notes=tuple(notes),
-        scope=f"{tally.points} point{'s' * (tally.points != 1)}",
-        smallest=max(tally.smallest.values(), default=None),
-        derivative=law.derivative,
-        seconds=seconds,
-    )
-
-
-def _status(law: Law, tally: Tally) -> tuple[Status, str]:
-    """HOLDS needs every cell decided, and for a derivative one of them other than zero; else the reason why not."""
-    if tally.findings:
-        return Status.FAILS, ""
-    reasons = [r for r in tally.reasons if r]
-    if not tally.cells:
-        return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
-    blunt = [key for key, sight in tally.cells.items() if sight == "blunt"]
-    if law.derivative:
-        blunt += [("every input", cell) for cell, reached in tally.reached.items() if not reached]
-    if blunt:
-        return Status.UNDECIDED, f"{_said(blunt)}: {reasons[0] if reasons else 'a mistake would not have been seen'}"
-    if law.derivative and set(tally.cells.values()) == {"zero"}:
-        why = "the derivative is zero at every point tried, so a wrong factor could not be seen"
-        return Status.UNDECIDED, f"{_said(list(tally.cells))}: {why}"
-    return Status.HOLDS, ""
-
-
-def _notes(tally: Tally) -> Iterator[str]:
-    """Every note once, and of many kinks the first."""
-    notes = list(dict.fromkeys(n for n in tally.notes if n))
-    kinks = [n for n in notes if n.startswith("a kink")]
-    for note in notes:
-        if note not in kinks:
-            yield note
-        elif note == kinks[0]:
-            yield note + (f" ({len(kinks) - 1} more like it)" if len(kinks) > 1 else "")
-
-
-def _said(keys: list[tuple[str, str]]) -> str:
-    cells: dict[str, list[str]] = {}
-    for name, cell in keys:
-        cells.setdefault(cell, []).append(name)
-    return "; ".join(f"{', '.join(names)} ({cell})" for cell, names in cells.items())

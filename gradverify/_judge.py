@@ -1,42 +1,33 @@
 """The judge turns a Claim on floats into agreement, disagreement or bluntness; every tolerance lives here.
 
 A bar is worked out from what is known to be inexact: the error both sides carry, a few roundings of
-the code's own answer, and, only where those do not suffice, that code's rounding *measured*: how its
-answer scatters when inputs and cotangent move by units in the last place (an ECnoise table, More and
-Wild, SIAM J. Sci. Comput. 33, 2011), capped so that a hidden low-precision cast is not excused.
+the code's own answer, and, only where those do not suffice, that code's rounding as measured
+(``_rounding``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gradverify._claim import Claim
-from gradverify._subject import Broken, step_of
-from gradverify._vectors import Answer, Array, CannotHere, Estimate, Vectors, Weighed, wide
+from gradverify._rounding import Rounding, granted, measured_rounding, naturals_of, reordered
+from gradverify._subject import step_of
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors, Weighed, wide
 from gradverify._verdict import Outcome
 
 FAULT = 0.01  # the reference faults change an argument by 1 % of its scale ...
 FAULT_EPS = 16  # ... or by this many eps of its type, whichever is more
-ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
-ROUNDINGS_HALF = 4  # the same for 16-bit types
-SUBNORMALS = 1024  # smallest subnormals granted: what rounding costs, times a factor, where eps has no meaning
-NOISE = 10  # standard deviations of measured rounding
-CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
-FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 ZERO = 1e-4  # of |v||f|: a bar below this makes a zero a seen zero
 TINY = float(np.finfo(np.float32).tiny)  # a bar below every normal number is no width at all
 EDGE = 1e-3  # of the type's range: expected values above it may overflow in the code
-NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
-SPACINGS = {"float64": (16, 2**26), "float32": (8, 2**9), "float16": (1, 2)}  # in units in the last place
 Sight = Mapping[int, str]
-Rounding = Callable[[Answer], tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -125,7 +116,7 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[We
         return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
     if right.source == "complex step" and weighed:
         answer = weighed[0].answer
-        size = sum(float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in _naturals(answer).items())
+        size = sum(float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in naturals_of(answer).items())
         if gap < ALONE * size:
             return "only the complex step sees a gap this small beside |v||f|"
     return ""
@@ -179,7 +170,7 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
                 if seen:
                     smallest.append(bar / top)
             else:
-                natural = _naturals(w.answer).get(k)
+                natural = naturals_of(w.answer).get(k)
                 size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
                 seen = False
                 if bar <= ZERO * size + TINY:
@@ -268,138 +259,5 @@ def _entry_bar(left: Vectors, right: Vectors, k: int, rounding: Rounding) -> Arr
 
 
 def _zero_seen(left: Vectors, right: Vectors, k: int, bar: Array) -> bool:
-    naturals = [_naturals(w.answer).get(k) for w in (*left.answers, *right.answers)]
+    naturals = [naturals_of(w.answer).get(k) for w in (*left.answers, *right.answers)]
     return all(n is None or bool(np.all(bar <= ZERO * n + TINY)) for n in naturals)
-
-
-# -- the rounding of the subject's own code -------------------------------------------------------
-
-
-def granted(answer: Answer) -> tuple[Array, ...]:
-    """A few roundings of every entry's own size."""
-    out = []
-    for part, eps in zip(answer.parts, answer.eps, strict=True):
-        count = ROUNDINGS_HALF if eps > 1e-4 else ROUNDINGS
-        if part.dtype.kind != "f":
-            out.append(np.zeros(part.shape))
-            continue
-        least = SUBNORMALS * float(np.finfo(part.dtype).smallest_subnormal)
-        out.append(count * eps * np.abs(part.astype(np.float64)) + least)
-    return tuple(out)
-
-
-def reordered(answer: Answer) -> tuple[Array, ...]:
-    """And of the size it has without cancellation: what another order of summation may change."""
-    naturals = _naturals(answer)
-    return tuple(
-        own + FLOOR * eps * np.nan_to_num(naturals.get(k, np.zeros(own.shape)), nan=0.0, posinf=0.0)
-        for k, (own, eps) in enumerate(zip(granted(answer), answer.eps, strict=True))
-    )
-
-
-def _naturals(answer: Answer) -> dict[int, Array]:
-    """|v||f|/s_i for every entry (the size without cancellation), worked out once for each answer."""
-    if "natural" not in answer.memo:
-        try:
-            sizes = answer.natural()
-        except Broken:
-            sizes = tuple(np.zeros(p.shape) for p in answer.parts)
-        answer.memo["natural"] = {k: n for k, n in enumerate(sizes) if n.size and n.shape == answer.parts[k].shape}
-    return dict(answer.memo["natural"])
-
-
-def measured_rounding(answer: Answer) -> tuple[Array, ...]:
-    """min(10 sigma, cap) + twice the answer to one unit in the last place, and never below the floor."""
-    if "rounding" not in answer.memo:
-        answer.memo["rounding"] = _measure(answer)
-    return tuple(answer.memo["rounding"])
-
-
-def _measure(answer: Answer) -> tuple[Array, ...]:
-    coarse = answer.low if answer.low in NEAR else "float64"
-    rng = np.random.default_rng(20261)
-    shapes = [p.shape for p in answer.parts]
-    sigma = [np.zeros(s) for s in shapes]
-    response = [np.zeros(s) for s in shapes]
-    for _ in range(2):
-        base = _beside(answer, NEAR[coarse], rng)
-        here = [np.full(s, np.nan) for s in shapes]  # the widest spacing that stays finite: noise is no response
-        for spacing in reversed(SPACINGS[coarse]):
-            table = _table(answer, base, spacing, rng)
-            for k, rows in enumerate(table or ()):
-                if rows is None:
-                    continue
-                orders = (3, 4) if spacing > 2**6 else (2, 3, 4)
-                sigma[k] = np.maximum(sigma[k], _scatter(rows, orders))
-                with np.errstate(all="ignore"):
-                    change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
-                here[k] = np.where(np.isfinite(here[k]), here[k], change)
-        response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
-    naturals, own, out = _naturals(answer), granted(answer), []
-    for k, part in enumerate(answer.parts):
-        eps = answer.eps[k]
-        natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
-        cap = np.maximum(CAP * eps * natural, 64 * response[k])
-        budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
-        out.append(np.maximum(budget, FLOOR * eps * natural) + own[k])
-    return tuple(out)
-
-
-def _beside(answer: Answer, distance: float, rng: np.random.Generator) -> Vectors:
-    """A point beside x, a quarter of the way to a bound at most."""
-    x = answer.x
-    parts = list(x.parts)
-    for k in answer.moves:
-        a = x[k].astype(np.float64)
-        low, high = (np.asarray(end, np.float64) for end in answer.bounds(k))
-        with np.errstate(all="ignore"):
-            room = np.maximum(np.minimum(a - low, high - a), 0) / 4
-            step = np.minimum(
-                distance * step_of(x[k]) * rng.uniform(0.5, 1.5, a.shape), np.where(room > 0, room, np.inf)
-            )
-        sign = np.where(a <= low, 1, np.where(a >= high, -1, rng.integers(0, 2, a.shape) * 2 - 1))
-        parts[k] = _as(a + sign * step, x[k])
-    return Vectors(tuple(parts), bare=x.bare)
-
-
-def _as(numbers: Array, like: Array) -> Array:
-    """These numbers in the type and the memory order of ``like``."""
-    out = np.empty_like(like)
-    out[...] = numbers
-    return out
-
-
-def _table(answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator) -> list[Array | None] | None:
-    """Seven answers on a line through ``base``, inputs and (co)tangent moved by ``spacing`` ulps a step."""
-    signs = [rng.integers(0, 2, p.shape) * 2 - 1 if k in answer.moves else None for k, p in enumerate(base)]
-    turn = [rng.integers(0, 2, p.shape) * 2 - 1 if p.dtype.kind == "f" else None for p in answer.v]
-
-    def ulps(p: Array, sign: Array | None, count: int) -> Array:
-        if sign is None or p.dtype.kind != "f":
-            return p
-        return _as(p + (count * spacing * sign * np.spacing(np.abs(p))).astype(p.dtype), p)
-
-    rows: list[tuple[Array, ...]] = []
-    for j in range(-3, 4):
-        x = Vectors(tuple(ulps(p, s, j) for p, s in zip(base, signs, strict=True)), bare=base.bare)
-        v = Vectors(tuple(ulps(p, s, j) for p, s in zip(answer.v, turn, strict=True)), bare=answer.v.bare)
-        try:
-            rows.append(answer.again(x, v))
-        except Broken:
-            return None
-    out: list[Array | None] = []
-    for k, part in enumerate(answer.parts):
-        same = part.size and all(r[k].shape == part.shape for r in rows)
-        out.append(np.stack([wide(r[k]) for r in rows]) if same else None)
-    return out
-
-
-def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:
-    """The standard deviation of the noise in seven equally spaced values, from differences of these orders."""
-    best = np.zeros(rows.shape[1:])
-    with np.errstate(all="ignore"):
-        for order in orders:
-            d = np.diff(rows, n=order, axis=0)
-            factor = math.factorial(order) ** 2 / math.factorial(2 * order)
-            best = np.maximum(best, np.sqrt(factor * np.mean(d.astype(np.float64) ** 2, axis=0)))
-    return np.nan_to_num(best, nan=0.0, posinf=0.0)

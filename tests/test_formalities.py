@@ -35,7 +35,9 @@ CORE = (
     "_law",
     "_render",  # above what it renders, so that str(report) works: it needs _verdict's types, not its code
     "_verdict",
+    "_rounding",
     "_judge",
+    "_tally",
     "_method",
     "_examine",
 )

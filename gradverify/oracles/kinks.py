@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._judge import measured_rounding
 from gradverify._method import Excuse
+from gradverify._rounding import measured_rounding
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
