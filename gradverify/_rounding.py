@@ -22,7 +22,8 @@ NOISE = 10  # standard deviations of measured rounding
 CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
-SPACINGS = {"float64": (16, 2**26), "float32": (8, 2**9), "float16": (1, 2)}  # in units in the last place
+# In units in the last place; odd, since multiples of a power of two leave the low bits, and their rounding, as they are.
+SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3)}
 Rounding = Callable[[Answer], tuple[Array, ...]]
 
 
