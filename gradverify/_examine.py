@@ -82,6 +82,7 @@ def _try(law: Law, trial: Trial, by: Method, tally: Tally, strict: bool) -> bool
         tally.reasons.append(f"not judged: the gradient has not its input's shape ({misfit})")
         return False
     except Undecidable as point:
+        tally.left_out += 1
         tally.reasons.append(point.reason)
     except Broken as failure:
         _refused(law, trial, by, failure, tally)
@@ -144,6 +145,7 @@ def _attempt(
     names = trial.subject.names
     tally.trials += 1
     decided: list[bool] = []
+    sights: dict[int, tuple[str, float]] = {}  # the worst of this trial's claims, by argument; -1 is the value
     for claim in law(**values):
         found = judge(claim)
         if found.outcome is Outcome.DISAGREES or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
@@ -151,21 +153,18 @@ def _attempt(
             if tally.findings:
                 return
             decided.append(settled is not None)
-            for k in settled or ():
-                tally.record(names[k], trial.cell, "decisive")
-                seen[k] = "decisive"
-            continue
-        if found.outcome is Outcome.BLUNT:
-            tally.reasons.append(found.reason)
+            told = dict.fromkeys(settled or (), "decisive")
         else:
-            tally.notes.append(found.note)
-        decided.append(found.outcome is Outcome.AGREES and "decisive" in found.sight.values())
-        for k, sight in found.sight.items():
-            if claim.about == "input" and 0 <= k < len(names):
-                tally.record(names[k], trial.cell, sight, found.smallest)
-                seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)
-            else:
-                tally.record("value", trial.cell, sight, found.smallest)
+            (tally.notes if found.outcome is Outcome.AGREES else tally.reasons).append(found.note or found.reason)
+            decided.append(found.outcome is Outcome.AGREES and "decisive" in found.sight.values())
+            inside = claim.about == "input"
+            told = {k if inside and 0 <= k < len(names) else -1: sight for k, sight in found.sight.items()}
+        for k, sight in told.items():
+            worst, least = sights.get(k, (sight, 0.0))
+            sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, found.smallest or 0.0)
+    for k, (sight, smallest) in sights.items():
+        tally.record("value" if k < 0 else names[k], trial.cell, sight, smallest or None)
+        seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)
     tally.decisive += bool(decided) and all(decided)
 
 
@@ -234,6 +233,7 @@ def _refused(law: Law, trial: Trial, by: Method, failure: Broken, tally: Tally) 
     try:
         trial.subject.forward(trial.x)
     except Broken as refusal:
+        tally.left_out += 1
         tally.reasons.append(str(refusal))
         return
     if failure.rule == trial.subject.name:

@@ -52,7 +52,7 @@ def failure(verdict: Verdict) -> list[str]:
         if f.cause:
             lines.append(f"  {clean(f.cause)}")
         if f.where:
-            lines.append(f"  seen with {clean(f.where)} in {clean(f.dtype)}; {verdict.by}, {verdict.scope}")
+            lines.append(f"  seen with {clean(f.where)} in {clean(f.dtype)}")
         if f.witness:
             lines.append(f"  again: {clean(f.witness)}")
     return lines
@@ -79,7 +79,8 @@ def plain(report: Report) -> str:
     subjects = list(dict.fromkeys(v.subject for v in report.verdicts))
     for subject in subjects:
         own = [v for v in report.verdicts if v.subject == subject]
-        lines.append(f"{clean(subject)}")
+        widest = max(own, key=lambda v: v.trials)
+        lines.append(f"{clean(subject)}, by {widest.by}: {clean(widest.scope)}" if widest.scope else clean(subject))
         reasons = {v.reason for v in own}
         if len(own) > 1 and len(reasons) == 1 and "" not in reasons:
             lines.append(f"  {own[0].status:<9} every law: {clean(own[0].reason)}")

@@ -22,7 +22,7 @@ NOISE = 10  # standard deviations of measured rounding
 CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
-# In units in the last place; odd, since multiples of a power of two leave the low bits, and their rounding, as they are.
+# In units in the last place; odd, since multiples of a power of two leave the low bits and their rounding alone.
 SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3)}
 Rounding = Callable[[Answer], tuple[Array, ...]]
 

@@ -58,6 +58,7 @@ class Tally:
     cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
     smallest: dict[tuple[str, str], float] = field(default_factory=dict)  # the least relative mistake seen there
     reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
+    left_out: int = 0  # points where the function itself refused, or was not finite
     reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -89,11 +90,18 @@ def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -
         findings=tuple(tally.findings),
         reason=reason,
         notes=tuple(notes),
-        scope=f"{tally.points} point{'s' * (tally.points != 1)}",
+        scope=_scope(tally),
         smallest=max(tally.smallest.values(), default=None),
         derivative=law.derivative,
         seconds=seconds,
     )
+
+
+def _scope(tally: Tally) -> str:
+    """Over how many points, of which types and options, and how many of them were left out."""
+    points = f"{tally.points} point{'s' * (tally.points != 1)}"
+    left_out = f" ({tally.left_out} left out: not finite, or refused)" if tally.left_out else ""
+    return f"{points}{left_out} in {' / '.join(tally.reached)}" if tally.reached else points
 
 
 def _status(law: Law, tally: Tally) -> tuple[Status, str]:
