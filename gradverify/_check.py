@@ -22,7 +22,6 @@ from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import laws_named, laws_of
 from gradverify.sampling import Sampling
 
-Progress = Callable[[Verdict], None]
 
 
 def check(
@@ -48,7 +47,6 @@ def check(
     name: str | None = None,
     strict: bool = False,
     cotangent: Any = None,
-    progress: Progress | None = None,
 ) -> Report:
     """A Report on whether the derivative that comes with ``f`` is right.
 
@@ -80,7 +78,7 @@ def check(
             chosen = laws_of(spec or subject.spec) if laws is None else laws_named(laws)
             if spec:
                 subject = replace(subject, spec=spec)
-            verdicts += run(subject, chosen, method, seed=seed, budget=meter, strict=strict, progress=progress)
+            verdicts += run(subject, chosen, method, seed=seed, budget=meter, strict=strict)
     return Report(tuple(verdicts), seed, tuple(notes))
 
 
@@ -92,7 +90,6 @@ def run(
     seed: int = 0,
     budget: Budget | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
 ) -> Iterator[Verdict]:
     """The verdict on each law that the subject's rules allow, as they come."""
     failed: set[str] = set()
@@ -107,8 +104,6 @@ def run(
             verdict = examine(law, subject, by=by, seed=seed, budget=budget, strict=strict)
         if verdict.status is Status.FAILS:
             failed.add(law.name)
-        if progress is not None:
-            progress(verdict)
         yield verdict
 
 

@@ -1,9 +1,10 @@
 """Adapters turn what people write into Subjects; each is the only home of its framework.
 
 ``numpy`` reads pairs, forward rules, Jacobians, the (out, cache) form and layer objects; ``inputs``
-reads what was given to differentiate at.
+reads what was given to differentiate at; ``subjects`` puts the two together, and ``discover`` finds
+what a file or a module holds.
 """
 
-from gradverify.adapters import inputs, numpy
+from gradverify.adapters import discover, inputs, numpy, subjects
 
-__all__ = ["inputs", "numpy"]
+__all__ = ["discover", "inputs", "numpy", "subjects"]

@@ -1,0 +1,164 @@
+"""What a target holds: the complete pairs, layers and Subjects that a file or module defines, and what was passed over."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from gradverify._errors import Misuse
+from gradverify._subject import Subject
+from gradverify.adapters.subjects import Request
+from gradverify.explain.witness import load
+
+RULES = ("vjp", "jvp", "jac", "grad", "hess", "hessp", "backward")  # f_vjp, f_grad ...
+LEADING = ("grad", "jac", "hess")  # grad_f, hess_f
+CACHES = ("cache", "ctx", "context", "memo", "saved", "state")  # how a second argument of backward is called
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing to check: its name, the function (or object, or Subject) and the rules found beside it."""
+
+    name: str
+    f: Any
+    rules: Mapping[str, Callable[..., Any]]
+    request: Request
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be checked in a target, and each thing passed over with its reason."""
+
+    found: tuple[Found, ...]
+    skipped: tuple[str, ...]
+
+
+def discover(target: str, request: Request | None = None) -> Target:
+    """The contents of ``file.py``, ``package.module``, ``file.py:name`` or ``package.module:name``.
+
+    Raises Misuse where there is no such file, module or name, or where its own code fails on import.
+    """
+    place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
+    if not place or (name and not name.isidentifier()):
+        place, name = target, ""
+    module, setup = _module(place)
+    asked = replace(request or Request(), prefix="m.", setup=setup)
+    found, skipped = [], []
+    for item in _contents(module, asked):
+        (found if isinstance(item, Found) else skipped).append(item)
+    if name:
+        found = [f for f in found if name in (f.name, getattr(f.f, "__name__", ""))]
+        if not found:
+            reason = next((s for s in skipped if s.startswith(f"{name}:")), None)
+            there = ", ".join(f.name for f in _contents(module, asked) if isinstance(f, Found)) or "nothing to check"
+            raise Misuse(f"{target}: {reason or f'there is no {name!r} to check there'}. Found there: {there}.")
+        skipped = []
+    return Target(tuple(found), tuple(skipped))
+
+
+def _module(place: str) -> tuple[ModuleType, str]:
+    """The module, and the line by which a witness gets it."""
+    if place.endswith(".py") or "/" in place or Path(place).is_file():
+        get: Callable[[str], ModuleType] = load
+        setup = f"m = gv.load({place!r})"
+    elif all(part.isidentifier() for part in place.split(".")):
+        get, setup = importlib.import_module, f"import {place} as m"
+    else:
+        raise Misuse(f"{place}: give a Python file or a dotted module name, with :name for one thing in it.")
+    try:
+        return get(place), setup
+    except Misuse:
+        raise
+    except ModuleNotFoundError as missing:
+        if missing.name and place.startswith(missing.name):
+            raise Misuse(f"{place}: there is no such file, and no module of this name can be imported.") from None
+        raise Misuse(f"{place}: it imports {missing.name}, which is not installed here.") from missing
+    except Exception as failure:
+        last = traceback.extract_tb(failure.__traceback__)[-1]
+        where = f"line {failure.lineno}" if isinstance(failure, SyntaxError) else f"{Path(last.filename).name}, line {last.lineno}"
+        raise Misuse(f"{place}: importing it raised {type(failure).__name__}: {failure} ({where}).") from failure
+
+
+def _contents(module: ModuleType, request: Request) -> Iterator[Found | str]:
+    """In the order of definition: what is to be checked, and reasons for the rest."""
+    own = {n: v for n, v in vars(module).items() if not n.startswith("__") and _defined_in(v, module)}
+    functions = {n: v for n, v in own.items() if isinstance(v, FunctionType)}
+    bases = {n: _rules_of(n, functions) for n in functions}
+    taken = {rule for rules in bases.values() for rule in rules.values()}
+    for name, value in own.items():
+        if isinstance(value, Subject):
+            yield Found(name, replace(value, call=f"m.{name}", setup=request.setup), {}, request)
+        elif isinstance(value, type):
+            yield _layer(name, value, request)
+        elif name in taken:
+            continue
+        elif name in bases and bases[name]:
+            rules = {rule: functions[n] for rule, n in bases[name].items()}
+            yield _pair(name, functions[name], rules, request)
+        elif name in functions:
+            yield _alone(name)
+
+
+def _defined_in(value: Any, module: ModuleType) -> bool:
+    if isinstance(value, Subject):
+        return getattr(value.value, "__module__", None) == module.__name__
+    return isinstance(value, FunctionType | type) and value.__module__ == module.__name__
+
+
+def _rules_of(name: str, functions: Mapping[str, Any]) -> dict[str, str]:
+    """The rules beside a function, by their names: softmax_vjp, grad_softmax; for softmax_forward, softmax_backward."""
+    base = name.removesuffix("_forward")
+    if any(name.endswith(f"_{rule}") and name.removesuffix(f"_{rule}") in functions for rule in RULES):
+        return {}
+    found = {rule: f"{base}_{rule}" for rule in RULES if f"{base}_{rule}" in functions}
+    found |= {rule: f"{rule}_{base}" for rule in LEADING if f"{rule}_{base}" in functions and rule not in found}
+    if "grad" in found and "jac" in found:
+        del found["jac"]
+    return found
+
+
+def _pair(name: str, f: Any, rules: dict[str, Any], request: Request) -> Found | str:
+    """The function with its rules; ``backward`` is one of two forms, told by what it takes."""
+    if "backward" in rules and len(rules) > 1:
+        del rules["backward"]
+    if "backward" in rules and not _takes_cache(f, rules["backward"]):
+        rules = {"vjp": rules["backward"]}
+    if ("hess" in rules or "hessp" in rules) and not {"grad", "jac"} & set(rules):
+        return f"{name}: its Hessian is checked against its gradient; write {name}_grad beside it"
+    return Found(name.removesuffix("_forward"), f, rules, replace(request, name=name))
+
+
+def _takes_cache(f: Any, backward: Any) -> bool:
+    """Is it ``backward(dout, cache)``, rather than ``backward(g, *inputs)``?"""
+    taken, given = (list(inspect.signature(h).parameters) for h in (f, backward))
+    if len(given) != 2:
+        return False
+    return given[1] not in taken or given[1].lower() in CACHES
+
+
+def _layer(name: str, kind: type, request: Request) -> Found | str:
+    """A class with forward and backward, by an object made without arguments."""
+    bases = {f"{b.__module__}.{b.__name__}" for b in kind.__mro__}
+    if any(b.startswith("torch.autograd") for b in bases):
+        return f"{name}: a torch.autograd.Function; these cannot be read yet"
+    if not (callable(getattr(kind, "forward", None)) and callable(getattr(kind, "backward", None))):
+        return f"{name}: a class without forward and backward"
+    try:
+        layer = kind()
+    except Exception as failure:
+        return f"{name}: {name}() raised {type(failure).__name__}: {failure}; give every argument a default, or check an object"
+    return Found(name, layer, {}, replace(request, name=name))
+
+
+def _alone(name: str) -> str:
+    for rule in RULES:
+        if name.endswith(f"_{rule}"):
+            base = name.removesuffix(f"_{rule}")
+            return f"{name}: there is no {base} beside it"
+    return f"{name}: no derivative beside it ({name}_vjp, {name}_backward, {name}_grad ...)"
