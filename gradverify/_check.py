@@ -23,7 +23,6 @@ from gradverify.laws import laws_named, laws_of
 from gradverify.sampling import Sampling
 
 
-
 def check(
     f: Any,
     *,

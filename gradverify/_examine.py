@@ -153,15 +153,18 @@ def _attempt(
             if tally.findings:
                 return
             decided.append(settled is not None)
-            told = dict.fromkeys(settled or (), "decisive")
+            told = dict.fromkeys(settled or (), ("decisive", 0.0))
         else:
             (tally.notes if found.outcome is Outcome.AGREES else tally.reasons).append(found.note or found.reason)
             decided.append(found.outcome is Outcome.AGREES and "decisive" in found.sight.values())
             inside = claim.about == "input"
-            told = {k if inside and 0 <= k < len(names) else -1: sight for k, sight in found.sight.items()}
-        for k, sight in told.items():
-            worst, least = sights.get(k, (sight, 0.0))
-            sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, found.smallest or 0.0)
+            told = {
+                k if inside and 0 <= k < len(names) else -1: (sight, found.smallest.get(k, 0.0))
+                for k, sight in found.sight.items()
+            }
+        for k, (sight, least) in told.items():
+            worst, size = sights.get(k, (sight, 0.0))
+            sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, size)
     for k, (sight, smallest) in sights.items():
         tally.record("value" if k < 0 else names[k], trial.cell, sight, smallest or None)
         seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)

@@ -33,7 +33,8 @@ Sight = Mapping[int, str]
 @dataclass(frozen=True)
 class Judgement:
     """What one claim says. ``sight`` tells for each argument whether a mistake there would have been seen:
-    "decisive", "zero" (both sides vanish within tight bars) or "blunt"; ``smallest`` the least relative mistake seen.
+    "decisive", "zero" (both sides vanish within tight bars) or "blunt"; ``smallest`` the least relative mistake
+    seen of each decisive one.
     """
 
     outcome: Outcome
@@ -46,11 +47,11 @@ class Judgement:
     reason: str = ""
     note: str = ""
     sight: Sight = field(default_factory=dict)
-    smallest: float | None = None
+    smallest: Mapping[int, float] = field(default_factory=dict)
 
 
 def judge(claim: Claim) -> Judgement:
-    """Judge one claim; a disagreement is judged again with more of the code's own rounding granted.
+    """Judge one claim; what disagrees is judged again with more of the code's own rounding granted.
 
     First with that of the size entries have without cancellation, then with the scatter that is seen. A
     claim of the same bits is about two calls alike, so no scatter of *different* inputs excuses it.
@@ -58,20 +59,16 @@ def judge(claim: Claim) -> Judgement:
     levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding)
     if claim.relation == "same bits":
         levels = levels[:2]
-    found = _judge(claim, levels[0])
-    for rounding in levels[1:]:
-        if found.outcome is Outcome.DISAGREES and not math.isinf(found.gap):
-            found = _judge(claim, rounding)
-    return found
-
-
-def _judge(claim: Claim, rounding: Rounding) -> Judgement:
     if isinstance(claim.right, CannotHere):
         return Judgement(Outcome.BLUNT, reason=claim.right.reason)
-    if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
-        return _numbers(claim, claim.left, claim.right, rounding)
     if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
-        return _arrays(claim, claim.left, claim.right, rounding)
+        return _arrays(claim, claim.left, claim.right, levels)
+    if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
+        for rounding in levels:
+            found = _numbers(claim, claim.left, claim.right, rounding)
+            if found.outcome is not Outcome.DISAGREES or math.isinf(found.gap):
+                break
+        return found
     raise TypeError(
         "a claim compares two Vectors or two Estimates, "
         f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
@@ -152,10 +149,10 @@ def _rounding_along(w: Weighed, rounding: Rounding) -> float:
     return abs(w.weight) * total
 
 
-def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, str], float | None]:
+def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, str], dict[int, float]]:
     """Would a reference fault of each argument have moved its side beyond the bar?"""
     sight: dict[int, str] = {}
-    smallest: list[float] = []
+    smallest: dict[int, float] = {}
     for w in weighed:
         if w.along is None:
             continue
@@ -168,7 +165,7 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
             if top > 0:
                 seen = bar < fault * top
                 if seen:
-                    smallest.append(bar / top)
+                    smallest[k] = max(bar / top, smallest.get(k, 0.0))
             else:
                 natural = naturals_of(w.answer).get(k)
                 size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
@@ -179,61 +176,63 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
                 sight[k] = "decisive"
             else:
                 sight.setdefault(k, "blunt")
-    return sight, max(smallest) if smallest else None
+    return sight, smallest
 
 
 # -- arrays: entry by entry -----------------------------------------------------------------------
 
 
-def _arrays(claim: Claim, left: Vectors, right: Vectors, rounding: Rounding) -> Judgement:
+def _arrays(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding, ...]) -> Judgement:
+    """Part by part; only a part that disagrees is granted more."""
     worst: Judgement | None = None
-    ratio, hint, sight, smallest = -1.0, "", {}, []
+    ratio, hint = 0.0, ""
+    sight: dict[int, str] = {}
+    smallest: dict[int, float] = {}
     exact = claim.relation == "same bits"
     for k, (a, b) in enumerate(zip(left, right, strict=True)):
-        if a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub":
-            if np.array_equal(a, b):
-                sight[k] = "decisive"
-                continue
-            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, str(a), str(b), note=claim.what)
-        if a.shape != b.shape:
-            shapes = f"shape {a.shape}", f"shape {b.shape}"
-            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *shapes, note=claim.what)
+        words = a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub"
+        if a.shape != b.shape or (words and not np.array_equal(a, b)):
+            sides = (str(a), str(b)) if words else (f"shape {a.shape}", f"shape {b.shape}")
+            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *sides, note=claim.what)
         if not a.size:
             continue
-        same = a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-        if exact and same:
+        same = words or (a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+        if same and (exact or words):
             sight[k] = "decisive"
             continue
-        gap, bar = _gap(claim, a, b), _entry_bar(left, right, k, rounding)
-        top = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
-        if claim.relation == "at most":
-            top = max(top, float(np.max(np.abs(a), initial=0.0, where=np.isfinite(a))))
-        fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
-        widest = float(np.max(bar, initial=0.0))
-        sight[k] = (
-            "decisive" if widest < fault * top else "zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"
-        )
-        if top > 0:
-            smallest.append(widest / top)
+        gap = _gap(claim, a, b)
+        for rounding in levels:
+            bar = _entry_bar(left, right, k, rounding)
+            if not np.any(gap > bar):
+                break
+        sight[k], smallest[k] = _sight(claim, left, right, k, bar)
         with np.errstate(all="ignore"):
             over = np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
         i = np.unravel_index(int(np.argmax(over)), over.shape)
-        if over[i] > max(ratio, 0.0):
-            index = tuple(int(n) for n in i)
-            ratio = float(over[i])
-            worst = Judgement(
-                Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, _number(a[i]), _number(b[i]), note=claim.what
-            )
+        if over[i] > ratio:
+            ratio, index = float(over[i]), tuple(int(n) for n in i)
+            entry = _number(a[i]), _number(b[i])
+            worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=claim.what)
         elif exact:
             hint = "not bit for bit, but within rounding"
-    least = max(smallest) if smallest else None
     if worst is not None:
         return worst
     if not sight:
         return Judgement(Outcome.BLUNT, reason="there is nothing to compare: no entry", sight=sight)
     if all(s == "blunt" for s in sight.values()):
         return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
-    return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=least)
+    return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=smallest)
+
+
+def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, float]:
+    """Would a fault in an entry of part k have been seen, and the least one relative to the part's largest entry."""
+    sides = (left[k], right[k]) if claim.relation == "at most" else (right[k],)
+    top = max(float(np.max(np.abs(p), initial=0.0, where=np.isfinite(p))) for p in sides)
+    fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
+    widest = float(np.max(bar, initial=0.0))
+    if widest < fault * top:
+        return "decisive", widest / top
+    return ("zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"), 0.0
 
 
 def _number(a: Any) -> float | str:

@@ -54,21 +54,21 @@ def rows(*, seed: int, output: Path, progress: Progress, begin: Callable[[str], 
         yield from _experiments(seed, output, progress, begin)
 
 
-def network_on_digits(seed: int) -> Subject:
-    """The six-layer network's loss at a real batch of digits, in every weight and bias, float64 and float32.
+def network_on_digits(seed: int, dtype: str = "float64") -> Subject:
+    """The six-layer network's loss at a real batch of digits, in every weight and bias.
 
     He weights, and small random biases, none of them zero: at zero the balance law could not see them.
     Raises Misuse where scikit-learn is not installed.
     """
-    data = digits(dtype="float64")
+    data = digits(dtype=dtype)
     rng = np.random.default_rng(seed)
     net = network(WIDTHS)
-    parameters = initialise(net, rng, scheme="he", dtype="float64")
-    filled = [p if p.ndim > 1 else 0.1 * rng.standard_normal(p.shape) for p in parameters]
+    parameters = initialise(net, rng, scheme="he", dtype=dtype)
+    filled = [p if p.ndim > 1 else (0.1 * rng.standard_normal(p.shape)).astype(dtype) for p in parameters]
     given = (data.train_x[:BATCH], data.train_t[:BATCH], *filled)
     kinds = ["real", "one-hot", *["real"] * len(filled)]
     places = {n: At(a, kind=k) for n, a, k in zip(net.names, given, kinds, strict=True)}
-    return replace(net, name=f"network {'-'.join(map(str, WIDTHS))} on {BATCH} digits", domain=Domain(places))
+    return replace(net, name=f"six-layer network on {BATCH} digits, {dtype}", domain=Domain(places))
 
 
 def _experiments(seed: int, output: Path, progress: Progress, begin: Callable[[str], None]) -> Iterator[Row]:

@@ -42,7 +42,7 @@ CORE = (
     "_examine",
 )
 FAMILIES = ("faults", "points", "oracles", "laws", "explain", "sampling", "search", "symbolic", "adapters", "nn")
-DOORS = ("_check", "testing", "experiments", "embedded", "audit", "pytest_plugin", "cli")
+DOORS = ("_check", "testing", "experiments", "embedded", "audit", "pytest_plugin", "cli", "__main__")
 ORDER = CORE + FAMILIES + DOORS
 
 # Where each outside library may be imported; "" is everywhere. A library that is not here has no home yet.

@@ -1,4 +1,4 @@
-"""What a target holds: the complete pairs, layers and Subjects that a file or module defines, and what was passed over."""
+"""What a target holds: the complete pairs, layers and Subjects that it defines, and what was passed over."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def discover(target: str, request: Request | None = None) -> Target:
         place, name = target, ""
     module, setup = _module(place)
     asked = replace(request or Request(), prefix="m.", setup=setup)
-    found, skipped = [], []
-    for item in _contents(module, asked):
-        (found if isinstance(item, Found) else skipped).append(item)
+    contents = tuple(_contents(module, asked))
+    found = [item for item in contents if isinstance(item, Found)]
+    skipped = [item for item in contents if isinstance(item, str)]
     if name:
         found = [f for f in found if name in (f.name, getattr(f.f, "__name__", ""))]
         if not found:
             reason = next((s for s in skipped if s.startswith(f"{name}:")), None)
-            there = ", ".join(f.name for f in _contents(module, asked) if isinstance(f, Found)) or "nothing to check"
+            there = ", ".join(item.name for item in contents if isinstance(item, Found)) or "nothing to check"
             raise Misuse(f"{target}: {reason or f'there is no {name!r} to check there'}. Found there: {there}.")
         skipped = []
     return Target(tuple(found), tuple(skipped))
@@ -81,7 +81,11 @@ def _module(place: str) -> tuple[ModuleType, str]:
         raise Misuse(f"{place}: it imports {missing.name}, which is not installed here.") from missing
     except Exception as failure:
         last = traceback.extract_tb(failure.__traceback__)[-1]
-        where = f"line {failure.lineno}" if isinstance(failure, SyntaxError) else f"{Path(last.filename).name}, line {last.lineno}"
+        where = (
+            f"line {failure.lineno}"
+            if isinstance(failure, SyntaxError)
+            else f"{Path(last.filename).name}, line {last.lineno}"
+        )
         raise Misuse(f"{place}: importing it raised {type(failure).__name__}: {failure} ({where}).") from failure
 
 
@@ -98,7 +102,7 @@ def _contents(module: ModuleType, request: Request) -> Iterator[Found | str]:
             yield _layer(name, value, request)
         elif name in taken:
             continue
-        elif name in bases and bases[name]:
+        elif bases.get(name):
             rules = {rule: functions[n] for rule, n in bases[name].items()}
             yield _pair(name, functions[name], rules, request)
         elif name in functions:
@@ -152,7 +156,8 @@ def _layer(name: str, kind: type, request: Request) -> Found | str:
     try:
         layer = kind()
     except Exception as failure:
-        return f"{name}: {name}() raised {type(failure).__name__}: {failure}; give every argument a default, or check an object"
+        raised = f"{name}() raised {type(failure).__name__}: {failure}"
+        return f"{name}: {raised}; give every argument a default, or check an object"
     return Found(name, layer, {}, replace(request, name=name))
 
 

@@ -160,13 +160,13 @@ def _domain(f: Any, claimed: Mapping[str, Any], label: str, request: Request, no
         return Domain(boxes, request.sizes)
     names = given.required_names(f, len(request.args))
 
-    def fits(example: tuple[Any, ...], strict: bool) -> bool:
+    def fits(example: tuple[Any, ...], asked: str) -> bool:
         places = Domain(dict.fromkeys(names, Box()))
-        return all(_runs(subject, example, strict) for subject in _made(f, claimed, label, places, request))
+        return all(_runs(subject, example, asked) for subject in _made(f, claimed, label, places, request))
 
     found = None
-    for strict in (True, False) if names else ():  # gradients in their inputs' shapes first, then any answer
-        found = found or given.found_by_trial(names, partial(fits, strict=strict))
+    for asked in ("shapes", "answer", "value") if names else ():
+        found = found or given.found_by_trial(names, partial(fits, asked=asked))
     if found is None:
         raise Misuse(
             f"{label}: inputs= was not given, and no shapes were found by trial; "
@@ -180,12 +180,12 @@ def _said(boxes: Mapping[str, Box]) -> str:
     return ", ".join(f'{name} "{box.shape}"' for name, box in boxes.items())
 
 
-def _runs(subject: Subject, example: tuple[Any, ...], strict: bool) -> bool:
-    """Do the value and the rule take this example? If ``strict``, is every gradient shaped like its input?"""
+def _runs(subject: Subject, example: tuple[Any, ...], asked: str) -> bool:
+    """Does the value take this example; the rule too (``answer``), gradients shaped like inputs (``shapes``)?"""
     try:
         with np.errstate(all="ignore"):
             y = subject.value(*(a.copy() for a in example))
-            if subject.vjp is None:
+            if subject.vjp is None or asked == "value":
                 return True
             ones = tuple(np.ones_like(o) for o in y) if isinstance(y, tuple) else np.ones_like(np.asarray(y))
             g = subject.vjp(ones, *(a.copy() for a in example))
@@ -193,7 +193,7 @@ def _runs(subject: Subject, example: tuple[Any, ...], strict: bool) -> bool:
         return False
     grads = g if isinstance(g, tuple | list) else (g,)
     shaped = all(g is None or np.shape(g) == a.shape for g, a in zip(grads, example, strict=False))
-    return len(grads) == len(example) and (shaped or not strict)
+    return len(grads) == len(example) and (shaped or asked == "answer")
 
 
 def _layer(layer: Any, claimed: Mapping[str, Any], label: str, request: Request, notes: list[str]) -> Subject:
@@ -228,7 +228,7 @@ def _layer_shapes(layer: Any, label: str, request: Request) -> dict[str, Box]:
         subject = forms.layer_subject(layer, name=label, inputs=boxes, sizes=request.sizes, args=request.args)
         own = tuple(a.array for a in subject.domain.arguments.values() if isinstance(a, At))
         examples = (tuple(np.ones(Box(shape).dims({"n": n, "k": 3, "t": 2})) for _ in names) for n in (2, 3))
-        if all(_runs(subject, example + own, strict=True) for example in examples):
+        if all(_runs(subject, example + own, "shapes") for example in examples):
             return boxes
     raise Misuse(
         f"{label}: no shape of its input was found by trial; "
