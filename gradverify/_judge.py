@@ -26,6 +26,7 @@ BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes n
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 ZERO = 1e-4  # of |v||f|: a bar below this makes a zero a seen zero
 TINY = float(np.finfo(np.float32).tiny)  # a bar below every normal number is no width at all
+UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 EDGE = 1e-3  # of the type's range: expected values above it may overflow in the code
 Sight = Mapping[int, str]
 
@@ -92,13 +93,15 @@ def _numbers(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding) 
     found = Judgement(Outcome.AGREES, gap, bar, None, None, left.value, right.value, sight=sight, smallest=smallest)
     if not math.isfinite(bar):
         return replace(found, outcome=Outcome.BLUNT, reason="the error bar is infinite here")
+    if right.source and max(abs(left.value), abs(right.value)) < UNDERFLOW:
+        return replace(found, sight=dict.fromkeys(sight, "zero"), smallest={})
     if gap <= bar:
         if any(s != "blunt" for s in sight.values()):
             return found
         reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
         return replace(found, outcome=Outcome.BLUNT, reason=reason)
     excuse = _blunt_oracle(left, right, gap, weighed)
-    return replace(found, outcome=Outcome.BLUNT if excuse else Outcome.DISAGREES, reason=excuse)
+    return replace(found, outcome=Outcome.BLUNT if excuse else Outcome.DISAGREES, reason=excuse, note=claim.what)
 
 
 def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[Weighed, ...]) -> str:

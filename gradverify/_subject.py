@@ -47,6 +47,7 @@ class Subject:
     call: str = ""  # how a witness names it: "softmax, vjp=softmax_vjp"
     setup: str = ""  # what a witness runs first: a line that imports it
     literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
+    typical: float = 0.0  # the size of its values at a moderate point: what its code rounds at where they are tiny
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.value(*inputs, **options)
@@ -80,7 +81,7 @@ class Subject:
         moves = tuple(k for k, p in enumerate(parts) if p.size)
 
         def natural() -> tuple[Array, ...]:
-            size = _size(self.forward(x), v)
+            size = _size(self.forward(x), v, self.typical)
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
         answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, coarsest(x, moves))
@@ -168,10 +169,11 @@ def _read(label: str, out: Any) -> Array:
     return array
 
 
-def _size(y: Vectors, v: Vectors) -> float:
-    """|v||f| = sum_j |v_j f_j|, the size of what was summed."""
+def _size(y: Vectors, v: Vectors, typical: float) -> float:
+    """|v||f| = sum_j |v_j f_j|, the size of what was summed, no |f_j| taken below the typical one."""
     with np.errstate(all="ignore"):
-        return sum(float(np.abs(p.astype(np.float64) * v[k]).sum()) for k, p in enumerate(y))
+        sizes = (np.abs(v[k].astype(np.float64)) * np.maximum(np.abs(p), typical) for k, p in enumerate(y))
+        return sum(float(size.sum()) for size in sizes)
 
 
 def step_of(a: Array) -> Array:

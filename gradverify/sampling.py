@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,7 @@ class Sampling:
                 x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
                 yield self._trial(subject.given(options), x, "the given inputs", seed, (0,))
             return
+        subject = dataclasses.replace(subject, typical=_typical(subject, seed))
         for number, kind in enumerate(KINDS[: self.points]):
             for dtype in subject.dtypes:
                 for options in choices if number == 0 else choices[number % len(choices) :][:1]:
@@ -113,6 +115,18 @@ class Sampling:
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
         return locate(law, trial, values, found, excuse)
+
+
+def _typical(subject: Subject, seed: int) -> float:
+    """The median |f| at a moderate point; 0 where the function refuses it."""
+    source = Seeded(np.random.default_rng([seed, zlib.crc32(subject.name.encode())]))
+    x = Vectors(point(subject.domain, KINDS[0], subject.dtypes[0], source, subject.literals))
+    try:
+        sizes = np.concatenate([np.abs(p).astype(np.float64).ravel() for p in subject.forward(x)])
+    except Broken:
+        return 0.0
+    finite = sizes[np.isfinite(sizes)]
+    return float(np.median(finite)) if finite.size else 0.0
 
 
 def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:

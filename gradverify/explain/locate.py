@@ -56,7 +56,7 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
             k, index, claimed, expected, error = entry
             return finding(f.names[k], index, claimed, expected, error)
     if found.part is None:
-        return finding(cause or "value", None, found.left, found.right, found.bar)
+        return finding(found.note or "value", None, found.left, found.right, found.bar)
     inputs = cause.startswith("the vjp writes into the cotangent")
     name = "cotangent" if inputs else f.names[found.part] if found.part < len(f.names) else "value"
     return finding(name, found.index, found.left, found.right, found.bar)

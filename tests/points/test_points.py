@@ -1,0 +1,87 @@
+"""The generator tries what a plain random draw does not: literals, kinks, ends, ties, sizes of one, layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradverify as gv
+from gradverify.points import KINDS, Seeded, literals, point
+
+LIMIT = 17.25
+
+
+def drawn(domain, dtype="float64", seed=0, extra=()):
+    return [point(domain, kind, dtype, Seeded(np.random.default_rng([seed, k])), extra) for k, kind in enumerate(KINDS)]
+
+
+def branchy(x, scale=0.125):
+    def inner(y):
+        return np.where(y > 3.5, y, scale)
+
+    return inner(x) + LIMIT
+
+
+def test_literals_are_constants_defaults_closures_and_module_numbers():
+    assert {0.125, 3.5, 17.25} <= set(literals(branchy))
+    assert literals(np.sin, None) == ()
+
+
+def test_a_branch_taken_only_beyond_a_literal_is_tried_and_its_wrong_slope_found():
+    def f(x):
+        return np.where(x > 20.0, 3 * x, x)
+
+    def wrong(g, x):
+        return g * np.where(x > 20.0, 1.0, 1.0).astype(x.dtype)
+
+    def right(g, x):
+        return g * np.where(x > 20.0, 3.0, 1.0).astype(x.dtype)
+
+    assert gv.check(f, vjp=wrong, inputs=gv.Box("n"), dtype="float64").status == "FAILS"
+    assert gv.check(f, vjp=right, inputs=gv.Box("n"), dtype="float64").findings[:1] == ()
+
+
+def test_special_values_ties_and_ends_are_hit_exactly():
+    values = np.concatenate([p[0].ravel() for p in drawn(gv.Domain({"x": gv.Box("n k", kinks=(0.25,))}), extra=(7.5,))])
+    assert {0.0, 1.0, -1.0, 0.5, 0.25, 7.5, -7.5} <= set(values.tolist())
+    bounded = np.concatenate([p[0].ravel() for p in drawn(gv.Domain({"x": gv.Box("n k", low=-2, high=3)}))])
+    assert {-2.0, 3.0} <= set(bounded.tolist())
+    assert bounded.min() >= -2
+    assert bounded.max() <= 3
+    tied = [p[0] for p in drawn(gv.Domain({"x": gv.Box("n k")})) if p[0].shape[-1] > 1]
+    assert any((np.sort(a, -1)[:, -1] == np.sort(a, -1)[:, -2]).any() for a in tied)
+
+
+def test_sizes_of_one_and_the_largest_and_other_memory_layouts_are_tried():
+    points = [p[0] for p in drawn(gv.Domain({"x": gv.Box("n k")}, {"n": (1, 6), "k": (1, 7)}))]
+    assert any(a.shape[0] == 1 for a in points)
+    assert any(a.shape[1] == 1 for a in points)
+    assert any(a.shape == (6, 7) for a in points)
+    assert any(not a.flags.c_contiguous for a in points)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_labels_sum_to_one_exactly_in_every_type(dtype):
+    for (p,) in drawn(gv.Domain({"p": gv.Box("n k", kind="simplex")}, {"k": (1, 9)}), dtype):
+        assert np.all(p.astype(float).sum(-1) == 1)
+        assert np.all(p > 0)
+
+
+def test_kinds_are_what_they_say():
+    domain = gv.Domain({
+        "i": gv.Box("n", kind="index", high="k"), "t": gv.Box("n k", kind="one-hot"), "s": gv.Box("n", kind="sign"),
+        "m": gv.Box("n", kind="mask"), "a": gv.Box("k k", kind="positive-definite"),
+    })  # fmt: skip
+    for i, t, s, m, a in drawn(domain):
+        assert np.all((i >= 0) & (i < t.shape[1]))
+        assert np.array_equal(t.sum(-1), np.ones(len(t)))
+        assert set(s.tolist()) <= {-1.0, 1.0}
+        assert m.dtype == bool
+        assert np.all(np.linalg.eigvalsh(a) > 0)
+
+
+def test_the_seed_decides_everything():
+    domain = gv.Domain({"x": gv.Box("n k")})
+    for (a,), (b,) in zip(drawn(domain, seed=3), drawn(domain, seed=3), strict=True):
+        assert np.array_equal(a, b)
+    assert not np.array_equal(drawn(domain, seed=3)[0][0], drawn(domain, seed=4)[0][0])
