@@ -148,18 +148,20 @@ def _attempt(
     sights: dict[int, tuple[str, float]] = {}  # the worst of this trial's claims, by argument; -1 is the value
     for claim in law(**values):
         found = judge(claim)
-        if found.outcome is Outcome.DISAGREES or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
+        apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
+        if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
             settled = _settle(law, trial, by, tally, attempt, judged, found, strict)
             if tally.findings:
                 return
             decided.append(settled is not None)
             told = dict.fromkeys(settled or (), ("decisive", 0.0))
         else:
-            (tally.notes if found.outcome is Outcome.AGREES else tally.reasons).append(found.note or found.reason)
-            decided.append(found.outcome is Outcome.AGREES and "decisive" in found.sight.values())
+            agrees = found.outcome is Outcome.AGREES
+            (tally.notes if agrees else tally.reasons).append(found.note or found.reason)
+            decided.append(agrees and "decisive" in found.sight.values())
             inside = claim.about == "input"
             told = {
-                k if inside and 0 <= k < len(names) else -1: (sight, found.smallest.get(k, 0.0))
+                k if inside and 0 <= k < len(names) else -1: (sight if agrees else "blunt", found.smallest.get(k, 0.0))
                 for k, sight in found.sight.items()
             }
         for k, (sight, least) in told.items():
@@ -196,6 +198,9 @@ def _settle(
     excuse = by.neighbourhood(law, trial, values) if law.almost_everywhere and from_oracle else None
     if excuse is None:
         excuse = Excuse(Outcome.DISAGREES)
+    if excuse.outcome is Outcome.AGREES and not excuse.note and found.outcome is Outcome.DISAGREES:
+        tally.reasons.append("a disagreement at the edge of what rounding allows, and none beside this point")
+        return None
     if excuse.outcome is Outcome.AGREES and not (excuse.isolated and strict):
         tally.notes.append(excuse.note)
         return excuse.seen

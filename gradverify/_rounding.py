@@ -35,8 +35,10 @@ def granted(answer: Answer) -> tuple[Array, ...]:
         if part.dtype.kind != "f":
             out.append(np.zeros(part.shape))
             continue
-        least = SUBNORMALS * float(np.finfo(part.dtype).smallest_subnormal)
-        out.append(count * eps * np.abs(part.astype(np.float64)) + least)
+        kind = np.finfo(part.dtype)
+        least = min(SUBNORMALS * float(kind.smallest_subnormal), float(kind.tiny) / 16)
+        size = np.abs(part.astype(np.float64))
+        out.append(count * eps * np.where(np.isfinite(size), size, 0) + least)
     return tuple(out)
 
 

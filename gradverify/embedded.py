@@ -7,9 +7,10 @@ time, so that whoever shows them need not wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Row:
     name: str
     verdicts: tuple[Verdict, ...] = ()
     text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
     figure: str = ""
     missing: str = ""
 
@@ -68,7 +70,7 @@ def network_on_digits(seed: int, dtype: str = "float64") -> Subject:
     given = (data.train_x[:BATCH], data.train_t[:BATCH], *filled)
     kinds = ["real", "one-hot", *["real"] * len(filled)]
     places = {n: At(a, kind=k) for n, a, k in zip(net.names, given, kinds, strict=True)}
-    return replace(net, name=f"six-layer network on {BATCH} digits, {dtype}", domain=Domain(places))
+    return replace(net, name=f"network on {BATCH} digits, {dtype}", domain=Domain(places))
 
 
 def _experiments(seed: int, output: Path, progress: Progress, begin: Callable[[str], None]) -> Iterator[Row]:
@@ -88,7 +90,7 @@ def _experiments(seed: int, output: Path, progress: Progress, begin: Callable[[s
         except Misuse as missing:
             yield Row(name, missing=str(missing))
             continue
-        yield Row(name, text=str(result), figure=str(path))
+        yield Row(name, text=str(result), data=result.to_json(), figure=str(path))
 
 
 def write(path: Path, text: str) -> None:

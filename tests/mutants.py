@@ -101,6 +101,10 @@ def first_maximum(g, x):
     return d
 
 
+def shared(g, x):
+    return g * (x == x.max()) / (x == x.max()).sum()
+
+
 def log_sum_exp(x):
     return x.max() + np.log(np.exp(x - x.max()).sum())
 
@@ -145,7 +149,7 @@ RIGHT_BUT_HARD: tuple[gv.Subject, ...] = (
     pair("abs at 0", np.abs, lambda g, x: g * np.sign(x), [0.0, -1.0, 2.0]),
     pair("clip at its ends", lambda x: np.clip(x, -1, 1), lambda g, x: g * ((x > -1) & (x < 1)), [-1.0, 1.0, 0.3]),
     pair("max of a tie, first", lambda x: x.max(), first_maximum, [0.5, 2.0, 2.0]),
-    pair("max of a tie, shared", lambda x: x.max(), lambda g, x: g * (x == x.max()) / (x == x.max()).sum(), [2.0, 2, 1]),
+    pair("max of a tie, shared", lambda x: x.max(), shared, [2.0, 2.0, 1.0]),
     pair("max near a tie", lambda x: x.max(), lambda g, x: g * (x == x.max()), [1.0, 1.0 + 1e-8, 0.5]),
     pair("sort with ties", np.sort, unsort, [1.0, 0.0, 1.0, -2.0]),
     pair("norm at 0", lambda x: np.sqrt((x * x).sum()), unit_norm, np.zeros(3)),

@@ -95,7 +95,7 @@ def test_a_file_with_nothing_to_check_exits_5_and_says_why(run):
     (["check", "nofile.py"], "there is no such file"),
     (["check", "no.such.module"], "no module of this name can be imported"),
     (["check", "broken.py"], r"importing it raised ZeroDivisionError: division by zero \(broken.py, line 2\)"),
-    (["check", "syntax.py"], r"importing it raised SyntaxError: .*\(line 1\)"),
+    (["check", "syntax.py"], r"importing it raised SyntaxError: .*\(syntax.py, line 1\)"),
     (["check", "good.py:sigmoid"], "there is no 'sigmoid' to check there. Found there: softmax"),
     (["check", "good.py", "--seed", "x"], '--seed x: give a whole number >= 0, or "random".'),
     (["check", "good.py", "--dtype", "int8"], "dtype='int8' is not a floating type"),

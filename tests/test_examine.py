@@ -40,7 +40,7 @@ def test_a_zero_claimed_where_the_derivative_is_not_fails():
 
 
 def test_an_argument_beside_one_of_another_scale_is_decided_by_itself():
-    s = subject(lambda x, y: x + 1e-9 * y, lambda g, x, y: (g, 1e-9 * g * 1.5), x=[1e3], y=[1.0])
+    s = subject(lambda x, y: x + 1e-5 * y, lambda g, x, y: (g, 1.001e-5 * g), x=[10.0], y=[1.0])
     (finding,) = gv.examine(DERIVATIVE, s, by=BY).findings
     assert finding.argument == "y"
 

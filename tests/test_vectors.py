@@ -61,7 +61,8 @@ def test_estimates_add_their_errors():
 
 
 @pytest.mark.parametrize("make", [
-    lambda a: a, np.asfortranarray, lambda a: a[::-1], lambda a: a[:, ::2], lambda a: a.T, lambda a: np.broadcast_to(a[0], a.shape),
+    lambda a: a, np.asfortranarray, lambda a: a[::-1], lambda a: a[:, ::2], lambda a: a.T,
+    lambda a: np.broadcast_to(a[0], a.shape),
 ])  # fmt: skip
 def test_a_clone_has_the_same_numbers_strides_and_permissions_in_other_memory(make):
     a = make(np.arange(12.0).reshape(3, 4))

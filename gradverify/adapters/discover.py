@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import json
+import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -45,7 +49,7 @@ def discover(target: str, request: Request | None = None) -> Target:
     Raises Misuse where there is no such file, module or name, or where its own code fails on import.
     """
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
-    if not place or (name and not name.isidentifier()):
+    if not place or not name.isidentifier():
         place, name = target, ""
     module, setup = _module(place)
     asked = replace(request or Request(), prefix="m.", setup=setup)
@@ -63,36 +67,78 @@ def discover(target: str, request: Request | None = None) -> Target:
 
 
 def _module(place: str) -> tuple[ModuleType, str]:
-    """The module, and the line by which a witness gets it."""
+    """The module, and the line by which a witness gets it; both find what lies where they stand, as python -c does."""
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.insert(0, os.getcwd())
     if place.endswith(".py") or "/" in place or Path(place).is_file():
         get: Callable[[str], ModuleType] = load
-        setup = f"m = gv.load({place!r})"
+        setup = f"m = gv.load({_quoted(place)})"
     elif all(part.isidentifier() for part in place.split(".")):
         get, setup = importlib.import_module, f"import {place} as m"
     else:
         raise Misuse(f"{place}: give a Python file or a dotted module name, with :name for one thing in it.")
     try:
-        return get(place), setup
+        try:
+            return get(place), setup
+        except ModuleNotFoundError as missing:
+            folder = str(Path(place).parent)
+            if get is not load or not _lies_in(folder, missing.name) or folder in sys.path:
+                raise
+            sys.path.insert(0, folder)  # what it imports lies beside it, where python file.py would look
+            return get(place), f"import sys; sys.path.insert(0, {_quoted(folder)}); {setup}"
     except Misuse:
         raise
     except ModuleNotFoundError as missing:
-        if missing.name and place.startswith(missing.name):
+        if get is not load and missing.name and f"{place}.".startswith(f"{missing.name}."):
             raise Misuse(f"{place}: there is no such file, and no module of this name can be imported.") from None
         raise Misuse(f"{place}: it imports {missing.name}, which is not installed here.") from missing
-    except Exception as failure:
-        last = traceback.extract_tb(failure.__traceback__)[-1]
-        where = (
-            f"line {failure.lineno}"
-            if isinstance(failure, SyntaxError)
-            else f"{Path(last.filename).name}, line {last.lineno}"
-        )
-        raise Misuse(f"{place}: importing it raised {type(failure).__name__}: {failure} ({where}).") from failure
+    except (Exception, SystemExit) as failure:
+        raise Misuse(f"{place}: importing it raised {_told(failure)} ({_where(failure, place)}).") from failure
+
+
+def _quoted(text: str) -> str:
+    """Python text of a string, in the double quotes that the rest of a witness uses."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _lies_in(folder: str, name: str | None) -> bool:
+    first = Path(folder, (name or "").partition(".")[0])
+    return first.with_name(f"{first.name}.py").is_file() or first.is_dir()
+
+
+def _told(failure: BaseException) -> str:
+    """What was raised and what it says, even where saying it raises."""
+    try:
+        said = str(failure.msg if isinstance(failure, SyntaxError) else failure)
+    except Exception:
+        said = "(it cannot say what)"
+    return f"{type(failure).__name__}: {said}" if said else type(failure).__name__
+
+
+def _where(failure: BaseException, place: str) -> str:
+    """The last line of the user's own that was running."""
+    if isinstance(failure, SyntaxError) and failure.filename:
+        return f"{Path(failure.filename).name}, line {failure.lineno}"
+    trail = traceback.extract_tb(failure.__traceback__)
+    ours = str(Path(__file__).resolve().parents[1])
+    own = [f for f in trail if _is_here(f.filename) or Path(f.filename).resolve() == Path(place).resolve()]
+    last = next((f for f in reversed(own) if not f.filename.startswith(ours)), trail[-1])
+    return f"{Path(last.filename).name}, line {last.lineno}"
+
+
+def _is_here(filename: str) -> bool:
+    """Is it a file below where we stand, and not an installed one?"""
+    path = Path(filename)
+    return path.is_file() and path.resolve().is_relative_to(Path.cwd()) and "site-packages" not in path.parts
 
 
 def _contents(module: ModuleType, request: Request) -> Iterator[Found | str]:
     """In the order of definition: what is to be checked, and reasons for the rest."""
-    own = {n: v for n, v in vars(module).items() if not n.startswith("__") and _defined_in(v, module)}
-    functions = {n: v for n, v in own.items() if isinstance(v, FunctionType)}
+    own = {n: v for n, v in vars(module).items() if _defined_in(v, module)}
+    for name in _imported(module):
+        if isinstance(own.get(name), Subject):
+            del own[name]
+    functions = {n: v for n, v in own.items() if _is_function(v)}
     bases = {n: _rules_of(n, functions) for n in functions}
     taken = {rule for rules in bases.values() for rule in rules.values()}
     for name, value in own.items():
@@ -109,10 +155,31 @@ def _contents(module: ModuleType, request: Request) -> Iterator[Found | str]:
             yield _alone(name)
 
 
+def _imported(module: ModuleType) -> set[str]:
+    """The names that the module's own source imports: a Subject does not say where it was made."""
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name for node in statements for alias in node.names}
+
+
 def _defined_in(value: Any, module: ModuleType) -> bool:
     if isinstance(value, Subject):
-        return getattr(value.value, "__module__", None) == module.__name__
-    return isinstance(value, FunctionType | type) and value.__module__ == module.__name__
+        return True
+    return (isinstance(value, type) or _is_function(value)) and value.__module__ == module.__name__
+
+
+def _is_function(value: Any) -> bool:
+    """A function, or what a decorator made of one and says so (functools.wraps, lru_cache)."""
+    if isinstance(value, FunctionType):
+        return True
+    return callable(value) and not isinstance(value, type) and isinstance(_wrapped(value), FunctionType)
+
+
+def _wrapped(value: Any) -> Any:
+    return getattr(value, "__dict__", {}).get("__wrapped__")
 
 
 def _rules_of(name: str, functions: Mapping[str, Any]) -> dict[str, str]:
@@ -156,8 +223,7 @@ def _layer(name: str, kind: type, request: Request) -> Found | str:
     try:
         layer = kind()
     except Exception as failure:
-        raised = f"{name}() raised {type(failure).__name__}: {failure}"
-        return f"{name}: {raised}; give every argument a default, or check an object"
+        return f"{name}: {name}() raised {_told(failure)}; give every argument a default, or check an object"
     return Found(name, layer, {}, replace(request, name=name))
 
 
@@ -165,5 +231,5 @@ def _alone(name: str) -> str:
     for rule in RULES:
         if name.endswith(f"_{rule}"):
             base = name.removesuffix(f"_{rule}")
-            return f"{name}: there is no {base} beside it"
+            return f"{name}: there is no function {base} beside it"
     return f"{name}: no derivative beside it ({name}_vjp, {name}_backward, {name}_grad ...)"

@@ -44,7 +44,7 @@ class Block:
 
 
 def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
-    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered to some larger step; updated in place."""
+    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; it is updated."""
     eps = np.finfo(f0.dtype).eps
     up, down = [phi(h / 2**k) for k in range(3)], [phi(-h / 2**k) for k in range(3)]
     d1, d2, d3 = ((p - m) / (2 * h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True)))
@@ -71,7 +71,7 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     closing = (gap[2] <= 0.35 * gap[0]) & (gap[1] <= 0.6 * gap[0]) | (gap[2] < 4 * floor)
     moves = np.any([p != f0 for p in (*up, *down)], axis=0)
     asleep = moved & ~moves  # below the quantum of a rounded function
-    moved |= moves
+    moved |= moves & closing  # a step that crossed a kink says nothing of flat ground beside it
     counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
     size = size if before is None else np.maximum(size, before.size)
     return Block(value, bar, counts, noise, converged, size)

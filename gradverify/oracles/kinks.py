@@ -91,6 +91,7 @@ def offsets(rng: np.random.Generator, n: int) -> Array:
     return (rng.integers(0, 2, n) * 2.0 - 1.0) * rng.uniform(0.5, 1.5, n)
 
 
+@np.errstate(all="ignore")
 def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
     """Does the claim at this point lie among the slopes nearby?"""
     try:

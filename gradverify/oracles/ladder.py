@@ -56,7 +56,7 @@ class Ladder:
             line, finite_difference.slopes(line, "float64", np.abs(weights)), weights, "float64 differences"
         )
         blunt = isinstance(plain, CannotHere) or plain.error > SHARP * self._size(subject, x, u, v, plain)
-        if blunt or (self.careful and isinstance(analytic, CannotHere)):
+        if blunt or self.careful:
             wide = extended.Extended().directional(subject, x, u, v)
             if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
                 plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)

@@ -69,7 +69,7 @@ def test_pairs_classes_and_subjects_are_found_in_every_form(target):
 
 def test_what_is_passed_over_has_its_reason(target):
     skipped = "\n".join(discover(target).skipped)
-    assert "orphan_vjp: there is no orphan beside it" in skipped
+    assert "orphan_vjp: there is no function orphan beside it" in skipped
     assert "plain: no derivative beside it" in skipped
     assert "Sized: Sized() raised TypeError" in skipped
     assert "Other: a class without forward and backward" in skipped

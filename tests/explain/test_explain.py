@@ -10,9 +10,10 @@ from gradverify.explain import literal
 
 
 @pytest.mark.parametrize("a", [
-    np.array([0.1, -0.0, np.nan, np.inf, -np.inf, 5e-324]), np.float32([[0.1, 1 / 3], [1e-45, 3e38]]), np.float16([0.1, 6e-8]),
-    np.arange(6).reshape(2, 3), np.array([True, False]), np.array(0.3), np.float32(0.1), np.zeros((0, 3)), np.zeros((3, 0), "float32"),
-    gv.sparse((32, 10), {(3, 7): 710.0, (0, 0): -0.0}, dtype="float32"), np.random.default_rng(0).standard_normal((3, 4)),
+    np.array([0.1, -0.0, np.nan, np.inf, -np.inf, 5e-324]), np.float32([[0.1, 1 / 3], [1e-45, 3e38]]),
+    np.float16([0.1, 6e-8]), np.arange(6).reshape(2, 3), np.array([True, False]), np.array(0.3), np.float32(0.1),
+    np.zeros((0, 3)), np.zeros((3, 0), "float32"), np.random.default_rng(0).standard_normal((3, 4)),
+    gv.sparse((32, 10), {(3, 7): 710.0, (0, 0): -0.0}, dtype="float32"),
     np.random.default_rng(0).standard_normal(200).astype(np.float32),
 ])  # fmt: skip
 def test_a_literal_gives_the_same_array_bit_for_bit(a):
