@@ -44,7 +44,7 @@ class Block:
 
 
 def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
-    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; it is updated."""
+    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; updated."""
     eps = np.finfo(f0.dtype).eps
     up, down = [phi(h / 2**k) for k in range(3)], [phi(-h / 2**k) for k in range(3)]
     d1, d2, d3 = ((p - m) / (2 * h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True)))

@@ -31,15 +31,14 @@ def test_a_nearly_empty_array_is_written_sparsely():
     )
 
 
-@pytest.mark.parametrize("shape", [(3, 4), (250, 200)])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("shape", "seed"), [((3, 4), 0), ((3, 4), 1), ((), 0), ((1, 1), 0), ((250, 200), 0)])
 def test_a_single_wrong_entry_is_named_exactly(shape, seed):
     rng = np.random.default_rng(seed)
-    x, place = rng.standard_normal(shape), tuple(int(rng.integers(n)) for n in shape)
+    x, place = np.array(rng.standard_normal(shape)), tuple(int(rng.integers(n)) for n in shape)
     x[place] = 0.75
 
     def vjp(g, x):
-        d = g * np.cos(x)
+        d = np.array(g * np.cos(x))
         d[place] *= 1.01
         return d
 
