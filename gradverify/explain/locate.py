@@ -46,8 +46,11 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
 
     if excuse.place is not None:
         k, index, claimed, low, high = excuse.place
+        least, greatest = f"{low:.6g}", f"{high:.6g}"
         wanted = (
-            f"between {low:.6g} and {high:.6g} (the slopes nearby)" if high > low else f"{low!r} (the slope nearby)"
+            f"{least} (the slope nearby)"
+            if least == greatest
+            else f"between {least} and {greatest} (the slopes nearby)"
         )
         return finding(f.names[k], index, claimed, wanted, 0.0)
     if law.derivative and found.part is None and "u" in values:
