@@ -28,13 +28,22 @@ IN_A_FILE = 'annotate each argument, as x: Annotated[np.ndarray, gv.Box("n k")]'
 CACHED = "; it was tried as f(x...) -> (out, cache) with backward(dout, cache)"
 
 
+class Unheard(Exception):
+    """Whoever read our output has gone."""
+
+
 class Screen:
     """A terminal with a live last line, or a pipe that gets plain lines; either way rows are shown as they come."""
 
     def __init__(self) -> None:
         from rich.console import Console
 
-        self.console = Console(highlight=False, soft_wrap=True, emoji=False)
+        class Ours(Console):
+            def on_broken_pipe(self) -> None:
+                """Leave it to ``main``: rich and click would exit with 1, which means FAILS here."""
+                raise Unheard
+
+        self.console = Ours(highlight=False, soft_wrap=True, emoji=False)
         self.coloured = self.console.is_terminal
         self.headed = False
 
@@ -257,6 +266,7 @@ def _targets(
 
     from gradverify._check import run, untouched_state
     from gradverify._errors import Misuse
+    from gradverify._render import clean
     from gradverify._tally import Budget
     from gradverify._verdict import Report
     from gradverify.adapters.discover import discover
@@ -287,7 +297,7 @@ def _targets(
 
     with untouched_state(), screen.working() as show:
         for target in dict.fromkeys(targets):
-            where = f"{target}: " if len(set(targets)) > 1 else ""
+            where = f"{target.rpartition(':')[0] or target}: " if len(set(targets)) > 1 else ""
             holds = discover(target, request)
             skipped += [f"{target}: {reason}" for reason in holds.skipped]
             for found in holds.found:
@@ -298,6 +308,10 @@ def _targets(
                     _show_subject(screen, named, remarks=True)
     report = Report(tuple(verdicts), seed, tuple(dict.fromkeys(notes)), tuple(skipped))
     _show_failures(screen, report)
+    for note in report.notes:
+        screen.line(f"note: {clean(note)}")
+    for reason in report.skipped:
+        screen.line(f"skipped: {clean(reason)}", COLOURS["skipped"])
     return report
 
 
@@ -342,7 +356,7 @@ def _show_subject(screen: Screen, own: tuple[Verdict, ...], *, remarks: bool = F
 
 
 def _show_failures(screen: Screen, report: Report) -> None:
-    from gradverify._render import clean, failure
+    from gradverify._render import failure
 
     for v in report.verdicts:
         if v.status == "FAILS":
@@ -357,10 +371,6 @@ def _show_failures(screen: Screen, report: Report) -> None:
                 screen.line(text)
     if report.findings:
         screen.line()
-    for note in report.notes:
-        screen.line(f"note: {clean(note)}")
-    for reason in report.skipped:
-        screen.line(f"skipped: {clean(reason)}", COLOURS["skipped"])
 
 
 def _write(path: Path, text: str) -> None:
@@ -383,7 +393,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as misuse:
         misuse.show()
         code = MISUSE
-    except BrokenPipeError:
+    except (Unheard, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush would complain
         code = UNHEARD
     except Exception as failure:

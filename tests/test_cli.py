@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -55,13 +56,16 @@ def test_a_wrong_file_exits_1_and_names_law_argument_entry_and_both_sides(run):
 def test_the_corrected_file_exits_0(run):
     code, out, _ = run("check", "good.py", good=RIGHT)
     assert code == 0
-    assert out.splitlines()[0].startswith("HOLDS     softmax")
+    head, row, *_ = out.splitlines()
+    assert head.split() == ["subject", "laws", "decisive", "sees", "time"]
+    assert row.startswith("HOLDS     softmax ")
+    assert "6/6" in row
 
 
 def test_the_printed_line_reproduces_the_failure_when_pasted_into_a_fresh_interpreter(run, tmp_path):
     _, out, _ = run("check", "bad.py", bad=WRONG)
     place, claimed = re.search(r"at (x\[\d, \d\]): claimed (\S+),", out).groups()
-    (line,) = (text.removeprefix("  again: ") for text in out.splitlines() if text.startswith("  again: "))
+    (line,) = (text for text in out.splitlines() if text.startswith("import gradverify"))
     again = subprocess.run([sys.executable, "-c", line], cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode != 0
     assert "LawBroken" in again.stderr
@@ -74,7 +78,9 @@ def test_the_printed_line_reproduces_the_failure_when_pasted_into_a_fresh_interp
 def test_several_targets_and_single_names(run):
     code, out, _ = run("check", "bad.py", "good.py:softmax", bad=WRONG, good=RIGHT)
     assert code == 1
-    assert [line[:9].strip() for line in out.splitlines()[:2]] == ["FAILS", "HOLDS"]
+    rows = [line.split()[:3] for line in out.splitlines()[1:3]]
+    assert rows == [["FAILS", "bad.py:", "softmax"], ["HOLDS", "good.py:", "softmax"]]
+    assert "bad.py: softmax FAILS pullback_is_the_derivative" in out
 
 
 def test_an_undecided_derivative_exits_4(run):
@@ -101,11 +107,33 @@ def test_a_file_with_nothing_to_check_exits_5_and_says_why(run):
     (["check", "good.py", "--dtype", "int8"], "dtype='int8' is not a floating type"),
     (["check", "good.py", "--budget", "-1"], "budget=-1.0"),
     (["chekc"], "No such command 'chekc'"),
+    (["check", "leaves.py"], r"leaves.py: importing it raised SystemExit: 0 \(leaves.py, line 2\)"),
+    (["check", "mute.py"], r"importing it raised Mute: \(it cannot say what\) \(mute.py, line 4\)"),
+    (["check", "below.py"], r"raised ValueError: negative dimensions are not allowed \(below.py, line 2\)"),
+    (["check", "."], "give a Python file or a dotted module name"),
+    (["check", "good.py:"], "give a Python file or a dotted module name"),
+    (["check", "--strict"], "--strict is for a TARGET"),
+    (["check", "--budget", "2"], "--budget is for a TARGET"),
+    (["check", "--dtype", "float16"], "--dtype is for a TARGET"),
+    (["check", "good.py", "--json", "good.py/report.json"], "--json: the folder good.py cannot be made: "),
+    (["check", "--output", "good.py/report"], "--output: the folder good.py/report cannot be made: "),
+    (["experiment", "learning-rate", "--seed", "-1"], "--seed -1: give a whole number"),
+    (["experiment", "learning-rate", "--seed", "²"], "--seed ²: give a whole number"),
     (["experiment", "rates"], "'rates' is not one of 'learning-rate', 'weight-amplitude'"),
 ])  # fmt: skip
 def test_misuse_exits_2_with_one_clear_line(run, arguments, message):
-    code, _, err = run(*arguments, good=RIGHT, broken="x = 1\ny = x / 0\n", syntax="def f(:\n")
+    files = {
+        "good": RIGHT,
+        "broken": "x = 1\ny = x / 0\n",
+        "syntax": "def f(:\n",
+        "leaves": "import sys\nsys.exit(0)\n",
+    }
+    files["mute"] = "class Mute(Exception):\n    def __str__(self):\n        raise RuntimeError\nraise Mute\n"
+    files["below"] = "import numpy as np\nx = np.zeros(-1)\n"
+    code, out, err = run(*arguments, **files)
     assert code == 2
+    assert out == ""  # nothing is done before the request is understood
+    assert len(err.splitlines()) == 1 or "Usage: " in err
     assert re.search(message, err), err
     assert "Traceback" not in err
 
@@ -159,3 +187,179 @@ def test_version_and_help_are_there(run):
     assert code == 0
     assert f"gradverify {gv.__version__}" in out
     assert "check" in out
+
+
+# What a target may do
+
+
+def test_a_function_that_leaves_the_process_is_undecided_and_never_exit_0(run):
+    leaving = "import sys\n" + RIGHT.replace("    p = softmax(x)", "    sys.exit(0)")
+    code, out, _ = run("check", "leaves.py", leaves=leaving)
+    assert code == 4
+    assert "its code called sys.exit(0) while it was judged; let it raise" in out
+
+
+def test_a_pair_whose_shapes_are_not_found_is_undecided_and_says_what_to_write(run):
+    deep = "def f(a, b):\n    return a[0][0][0][0][0][0] * b\n\ndef f_vjp(g, a, b):\n    return a, b\n"
+    code, out, _ = run("check", "deep.py", deep=deep)
+    assert code == 4
+    assert 'no shapes were found by trial; annotate each argument, as x: Annotated[np.ndarray, gv.Box("n k")]' in out
+    code, out, _ = run("check", "deep.py", "good.py", deep=deep, good=RIGHT)
+    assert code == 4  # the one that holds does not hide the one that nobody judged
+
+
+def test_what_it_says_to_write_helps(run):
+    annotated = """
+from typing import Annotated
+import numpy as np
+import gradverify as gv
+
+def total(x: Annotated[np.ndarray, gv.Box("1 1 1 1 1 n")]):
+    return x[0, 0, 0, 0, 0] ** 2
+
+def total_vjp(g, x):
+    return 2 * x * g
+"""
+    code, out, _ = run("check", "total.py", total=annotated)
+    assert code == 0, out
+    assert 'note: total: inputs from its annotations: x "1 1 1 1 1 n"' in out
+
+
+def test_the_convention_at_a_kink_is_told_below_the_row(run):
+    text = "import numpy as np\n\ndef relu(x):\n    return np.maximum(x, 0)\n\n"
+    text += "def relu_vjp(g, x):\n    return g * (x > 0)\n"
+    code, out, _ = run("check", "relu.py", relu=text)
+    assert code == 0
+    assert re.search(r"^ {10}a kink at x\[.*: 0 is claimed, any value from 0 to", out, re.MULTILINE)
+
+
+def test_hostile_names_and_errors_are_shown_on_one_line(run):
+    text = 'raise ValueError("\\x1b[2J[red]first\\nsecond")\n'
+    code, out, err = run("check", "hostile.py", hostile=text)
+    assert (code, out) == (2, "")
+    assert "raised ValueError: \\x1b[2J[red]first second (hostile.py, line 1)" in err
+    long = "f" * 300
+    text = f"def {long}(x):\n    return x * x\n\ndef {long}_vjp(g, x):\n    return 2 * g * x\n"
+    code, out, _ = run("check", "long.py", long=text)
+    assert code == 0
+    assert f"HOLDS     {'f' * 57}... " in out
+    text = RIGHT + 'softmax.__name__ = "[bold]s\\x1b[2J\\n"\n'
+    code, out, _ = run("check", "named.py", named=text)
+    assert code == 0
+    assert "\x1b" not in out
+    assert any(line.startswith("HOLDS     ") for line in out.splitlines())
+
+
+# Other interpreters, other streams: a fresh process each
+
+
+def started(*arguments: str, cwd: Path, code: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The command as an installed script runs it: the current folder is not on the path of its interpreter."""
+    known = {**os.environ, "PYTHONPATH": str(Path(gv.__file__).parents[1]), **environment}
+    text = code + "from gradverify.cli import main; main()"
+    return subprocess.run([sys.executable, "-P", "-c", text, *arguments], cwd=cwd, capture_output=True, env=known)
+
+
+@pytest.mark.parametrize(("place", "target"), [
+    ("layers/mod.py", "layers.mod"), ("layers/mod.py", "layers/mod.py"), ("it's a file.py", "it's a file.py"),
+])  # fmt: skip
+def test_a_module_a_folder_and_an_odd_name_are_found_and_their_witness_works(tmp_path, place, target):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    imports = "import beside_it\n" if target.endswith("mod.py") else ""
+    path.write_text(imports + WRONG)
+    (path.parent / "beside_it.py").write_text("x = 1\n")
+    done = started("check", target, cwd=tmp_path)
+    out = done.stdout.decode()
+    assert done.returncode == 1, out + done.stderr.decode()
+    (line,) = (text for text in out.splitlines() if text.startswith("import gradverify"))
+    for text, broken in ((WRONG, True), (RIGHT, False)):
+        path.write_text(imports + text)
+        again = subprocess.run([sys.executable, "-c", line], cwd=tmp_path, capture_output=True, text=True)
+        assert ("LawBroken" in again.stderr) is broken, again.stderr
+        assert (again.returncode != 0) is broken, again.stderr
+
+
+def test_a_reader_that_has_gone_is_no_success(tmp_path):
+    (tmp_path / "good.py").write_text(RIGHT)
+    unheard = "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1);"
+    done = started("check", "good.py", cwd=tmp_path, code=unheard)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_a_terminal_without_the_letters_shows_them_escaped(tmp_path):
+    (tmp_path / "u.py").write_text(RIGHT.replace("softmax", "carré"), encoding="utf-8")
+    done = started("check", "u.py", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert rb"HOLDS     carr\xe9" in done.stdout
+
+
+def test_a_terminal_sees_colour_and_progress_and_a_pasteable_line_that_is_not_wrapped(tmp_path):
+    pty = pytest.importorskip("pty", reason="a terminal is played by a pty")
+    (tmp_path / "[red]bad.py").write_text(WRONG)
+    read, write = pty.openpty()
+    known = {**os.environ, "COLUMNS": "60", "TERM": "xterm-256color"}
+    known = {k: v for k, v in known.items() if k not in ("NO_COLOR", "FORCE_COLOR", "CI")}
+    command = [sys.executable, "-m", "gradverify", "check", "[red]bad.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=write, stderr=write, stdin=subprocess.DEVNULL, env=known
+    ) as run:
+        os.close(write)
+        shown = b""
+        try:
+            while piece := os.read(read, 65536):
+                shown += piece
+        except OSError:  # Linux says so when the other end has closed
+            pass
+    os.close(read)
+    text = shown.decode()
+    assert run.returncode == 1
+    assert "\x1b[1;31mFAILS\x1b[0m" in text
+    assert "[red]bad.py: softmax" in text.partition("FAILS")[0]  # what was being done
+    (line,) = (line for line in text.splitlines() if line.startswith("import gradverify"))
+    assert line.endswith(".require()")
+    assert len(line) > 200
+
+
+FORMS = """
+import numpy as np
+import gradverify as gv
+
+def square(x): return x * x
+def square_vjp(g, x): return {wrong} * g * x
+
+def bowl(x): return (x * x).sum()
+def bowl_grad(x): return 2 * x
+def bowl_hess(x): return {wrong} * np.eye(x.size)
+
+def affine_forward(x, w): return x @ w, (x, w)
+def affine_backward(dout, cache): return dout @ cache[1].T, {wrong} * cache[0].T @ dout / 2
+
+def scale(x, s): return x * s
+def scale_backward(g, x, s): return g * s, {wrong} * (g * x).sum() / 2
+
+class Twice:
+    def forward(self, x): return 2 * x
+    def backward(self, g): return {wrong} * g
+
+def flipped(x, *, flip: bool = False): return -x * x if flip else x * x
+def flipped_vjp(g, x, *, flip: bool = False): return {wrong} * (-g if flip else g) * x
+
+own = gv.Subject("own", square, gv.Domain({{"x": gv.Box("n")}}), vjp=square_vjp)
+"""
+
+
+def test_in_every_form_the_line_says_the_same_entry_and_value_and_holds_once_mended(run, tmp_path):
+    code, out, _ = run("check", "forms.py", forms=FORMS.format(wrong="2.25"))
+    assert code == 1
+    lines = [line for line in out.splitlines() if line.startswith("import gradverify")]
+    shown = [line for line in out.splitlines() if line.startswith("  at ")]
+    assert len(lines) == len(shown) == 7
+    for line, place in zip(lines, shown, strict=True):
+        with pytest.raises(gv.LawBroken) as broken:
+            exec(line, {})
+        assert place in str(broken.value)
+    (tmp_path / "forms.py").write_text(FORMS.format(wrong="2.0"))
+    for line in lines:
+        exec(line, {})

@@ -32,13 +32,14 @@ def test_the_main_job_holds_on_digits_and_leaves_a_report_and_two_figures(tmp_pa
     report = tmp_path / "gradverify-report"
     assert {p.name for p in report.iterdir()} == {"report.json", "learning-rate.png", "weight-amplitude.png"}
     data = json.loads((report / "report.json").read_text())
+    assert set(data["facts"]["experiments"]) == {"learning-rate", "weight-amplitude"}
     assert {v["law"] for v in data["verdicts"]} >= {"hidden_units_are_balanced", "softmax_lands_on_the_simplex"}
 
 
 def test_without_the_experiments_extra_the_rest_runs_and_the_digits_rows_say_what_to_install(tmp_path):
     done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    skipped = [line for line in done.stdout.splitlines() if line.startswith("skipped   ")]
+    skipped = [line for line in done.stdout.splitlines() if line.startswith("skipped")]
     assert len(skipped) == 3
     assert all("python -m pip install 'gradverify[experiments]'" in line for line in skipped)
     assert done.stdout.count("HOLDS     ") == len(nn.OPS)

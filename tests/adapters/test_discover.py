@@ -87,7 +87,7 @@ def test_a_name_after_a_colon_picks_one_thing(target):
 
 def test_witnesses_name_things_by_a_line_that_imports_them(target):
     named = {f.name: subjects_of(f.f, f.rules, f.request)[0][0] for f in discover(target).found}
-    assert (named["square"].setup, named["square"].call) == ("m = gv.load('things.py')", "m.square, vjp=m.square_vjp")
+    assert (named["square"].setup, named["square"].call) == ('m = gv.load("things.py")', "m.square, vjp=m.square_vjp")
     assert named["affine"].call == "m.affine_forward, backward=m.affine_backward"
     assert named["Twice"].call == "m.Twice()"
     assert named["own"].call == "m.own"
@@ -107,3 +107,30 @@ def test_a_torch_function_is_passed_over_by_name(tmp_path, monkeypatch):
         "    backward = staticmethod(lambda ctx, g: g)\n"
     )
     assert discover("t.py").skipped == ("Square: a torch.autograd.Function; these cannot be read yet",)
+
+
+def test_a_subject_is_found_whatever_it_is_made_of_and_an_imported_one_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.py").write_text("""
+import numpy as np
+import gradverify as gv
+from gradverify.nn import tanh, softmax as theirs
+exp = gv.Subject("exp", np.exp, gv.Domain({"x": gv.Box("n")}), vjp=lambda g, x: g * np.exp(x))
+""")
+    assert [f.name for f in discover("made.py").found] == ["exp"]
+    assert discover("made.py").skipped == ()
+
+
+def test_decorated_functions_are_functions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "decorated.py").write_text("""
+import functools
+
+@functools.lru_cache
+def square(x): return x * x
+
+@functools.singledispatch
+def square_vjp(g, x): return 2 * g * x
+""")
+    (found,) = discover("decorated.py").found
+    assert (found.name, sorted(found.rules)) == ("square", ["vjp"])
