@@ -75,6 +75,7 @@ def check(
     with untouched_state():
         for subject in subjects:
             chosen = laws_of(spec or subject.spec) if laws is None else laws_named(laws)
+            chosen = tuple(law for law in chosen if not law.missing(subject) or all(map(law.missing, subjects)))
             if spec:
                 subject = replace(subject, spec=spec)
             verdicts += run(subject, chosen, method, seed=seed, budget=meter, strict=strict)

@@ -29,7 +29,12 @@ def number(value: float | str) -> str:
 
 def clean(text: str) -> str:
     """The text on one line, control characters shown and not sent."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\n", " "))
+    return "".join(c if c.isprintable() else _escape(c) for c in text.replace("\n", " "))
+
+
+def _escape(c: str) -> str:
+    """The character as Python writes it in a string."""
+    return c.encode("unicode_escape").decode("ascii")
 
 
 def sees(verdict: Verdict) -> str:

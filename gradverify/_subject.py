@@ -121,8 +121,8 @@ class Subject:
                 out = function(*leading, *handed, **self.at)
         except Broken:
             raise
-        except Exception as failure:
-            raise Broken(label, f"raised {type(failure).__name__}: {failure}") from failure
+        except (Exception, SystemExit) as failure:
+            raise Broken(label, f"raised {type(failure).__name__}{_words(failure)}") from failure
         return out, first + handed
 
     def _gradients(self, x: Vectors, v: Vectors) -> tuple[Array, ...]:
@@ -155,6 +155,15 @@ def outputs(label: str, out: Any) -> Vectors:
     if isinstance(out, tuple | list):
         return Vectors(tuple(_read(label, o) for o in out))
     return Vectors((_read(label, out),), bare=True)
+
+
+def _words(failure: BaseException) -> str:
+    """What an exception says, even where saying it raises."""
+    try:
+        said = str(failure)
+    except Exception:
+        said = "(it cannot say what)"
+    return f": {said}" if said else ""
 
 
 def _read(label: str, out: Any) -> Array:

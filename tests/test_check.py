@@ -542,3 +542,63 @@ def test_a_budget_of_evaluations_stops_between_points_and_says_so():
     gv.check(counted, vjp=lambda g, x: g * np.cos(x), inputs=gv.Box("n"))
     assert "stopped: the budget was spent" in str(report)
     assert full < (len(calls) - full) / 5
+
+
+# -- witnesses of the forms that are not pairs
+
+
+def pasted(report: gv.Report, **names: object) -> gv.Report:
+    """The report of the first finding's line, run by itself with these names."""
+    line = report.findings[0].witness
+    assert line.endswith(".require()")
+    space = dict(names)
+    exec(line.removesuffix(".require()").replace("gv.check(", "report = gv.check(", 1), space)
+    return space["report"]  # type: ignore[return-value]
+
+
+def test_a_layer_s_witness_gives_its_parameters_after_its_inputs():
+    class Wrong(Affine):
+        def backward(self, dout):
+            out = super().backward(dout)
+            self.db = dout.mean(0)
+            return out
+
+    again = pasted(gv.check(Wrong(), inputs=gv.Box("n 3")), Wrong=Wrong)
+    assert again.findings[0].argument == "b"
+    mended = pasted(gv.check(Wrong(), inputs=gv.Box("n 3")), Wrong=Affine)
+    assert mended.ok
+
+
+def test_a_forward_rule_s_witness_names_the_same_entry_with_the_same_numbers():
+    def sine_jvp(u, x):
+        return 1.01 * u * np.cos(x)
+
+    report = gv.check(np.sin, jvp=sine_jvp, inputs=gv.Box("n k"))
+    again = pasted(report, sin=np.sin, sine_jvp=sine_jvp)
+    first, second = report.findings[0], again.findings[0]
+    assert (first.place, first.claimed, first.expected) == (second.place, second.claimed, second.expected)
+
+
+def test_a_hessian_product_s_witness_judges_the_product_alone():
+    def product(x, p):
+        return 1.01 * rosen_hess(x) @ p
+
+    report = gv.check(rosen, grad=rosen_der, hessp=product, inputs=gv.Box("n"), sizes={"n": (2, 4)})
+    assert pasted(report, rosen=rosen, rosen_der=rosen_der, product=product).status == "FAILS"
+    right = {"rosen": rosen, "rosen_der": rosen_der, "product": lambda x, p: rosen_hess(x) @ p}
+    assert pasted(report, **right).ok
+
+
+@pytest.mark.parametrize("kind", [SystemExit, "mute"])
+def test_whatever_a_function_raises_is_told_and_does_not_escape(kind):
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def boom(x):
+        raise Mute if kind == "mute" else kind("stop")
+
+    report = gv.check(boom, vjp=softmax_vjp, inputs=X)
+    assert only_reason(report).startswith(
+        "boom raised Mute: (it cannot say what)" if kind == "mute" else "boom raised SystemExit"
+    )

@@ -166,6 +166,13 @@ def parameters(layer: Any) -> dict[str, np.ndarray]:
     return found
 
 
+def trainable(layer: Any, inputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The parameters that are neither inputs by name nor the gradients of others: W and b, not dW and db."""
+    weights = parameters(copy.deepcopy(layer))
+    others = {w for p in weights for w in (*(q + p for q in PREFIXES), *(p + s for s in SUFFIXES))}
+    return {p: weight for p, weight in weights.items() if p not in others and p not in inputs}
+
+
 def _gradient_name(key: str) -> bool:
     return key.lower().startswith(("grad", "d_", "cache")) or key.lower().endswith(SUFFIXES)
 
@@ -203,6 +210,7 @@ def layer_subject(
     sizes: Mapping[str, Any],
     args: tuple[Any, ...] = (),
     call: str = "",
+    weights: tuple[Any, ...] = (),
 ) -> Subject:
     """An object with ``forward(*inputs)`` and ``backward(dout)``; its parameters are inputs too.
 
@@ -211,14 +219,9 @@ def layer_subject(
     copied for every call, so it stays as it was.
     """
     _accepts(layer.forward, len(inputs) + len(args), f"{name}.forward")
-    example = copy.deepcopy(layer)
-    weights = parameters(example)
-    gradients = {
-        p
-        for p in weights
-        if any(p in (*(q + w for q in PREFIXES), *(w + s for s in SUFFIXES)) for w in weights if w != p)
-    }
-    kept = {p: weight for p, weight in weights.items() if p not in gradients and p not in inputs}
+    kept = trainable(layer, tuple(inputs))
+    if weights:
+        kept = dict(zip(kept, map(np.asarray, weights), strict=True))
     domain = Domain({**inputs, **{p: At(weight) for p, weight in kept.items()}}, sizes)
     count = len(inputs)
 

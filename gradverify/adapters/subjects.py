@@ -206,17 +206,30 @@ def _layer(layer: Any, claimed: Mapping[str, Any], label: str, request: Request,
     if claimed:
         raise Misuse(f"{label} brings its own backward; leave {', '.join(claimed)}= out.")
     places: Mapping[str, Box | At]
+    weights: tuple[Any, ...] = ()
     if request.inputs is not None:
-        places = given.domain_of(request.inputs, layer.forward, request.sizes, request.dtypes).arguments
+        inputs, weights = _with_parameters(layer, request)
+        places = given.domain_of(inputs, layer.forward, request.sizes, request.dtypes).arguments
     else:
         boxes = given.annotated(layer.forward) or _layer_shapes(layer, label, request)
         notes.append(f"{label}: inputs assumed: {_said(boxes)}; give inputs= to say otherwise")
         places = boxes
     call = request.prefix + (f"{label}()" if label.isidentifier() else "layer")
-    subject = forms.layer_subject(layer, name=label, inputs=places, sizes=request.sizes, args=request.args, call=call)
+    subject = forms.layer_subject(
+        layer, name=label, inputs=places, sizes=request.sizes, args=request.args, call=call, weights=weights
+    )
     kinds = {a.array.dtype.name for a in subject.domain.arguments.values() if isinstance(a, At) and a.smooth}
     given.require_a_float(subject.domain)
     return replace(subject, dtypes=request.dtypes or tuple(sorted(kinds)) or ("float64",), options=request.swept)
+
+
+def _with_parameters(layer: Any, request: Request) -> tuple[Any, tuple[Any, ...]]:
+    """A tuple longer than forward takes goes on with the parameters' values, as a witness gives them."""
+    inputs, names = request.inputs, given.required_names(layer.forward, len(request.args))
+    count = len(names)
+    if isinstance(inputs, tuple) and 0 < count < len(inputs) == count + len(forms.trainable(layer, names)):
+        return inputs[:count], inputs[count:]
+    return inputs, ()
 
 
 def _layer_shapes(layer: Any, label: str, request: Request) -> dict[str, Box]:

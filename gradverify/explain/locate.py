@@ -24,7 +24,7 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
     """The finding for a confirmed disagreement."""
     f, x = trial.subject, trial.x
     v = values.get("v")
-    cotangent = v.parts if isinstance(v, Vectors) and f.vjp is not None and "v" in law.quantifiers else ()
+    cotangent = v.parts if isinstance(v, Vectors) and "v" in law.quantifiers else ()
     line = witness(f, law.name, x.parts, cotangent, trial.seed)
     cause = excuse.note or found.note
 
