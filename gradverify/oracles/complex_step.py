@@ -17,6 +17,10 @@ from gradverify.oracles.finite_difference import Block, Slopes, blocks, combined
 from gradverify.oracles.line import Line, flat, moved
 
 H = 2.0**-80
+SAME = 1e-6  # of |f|: the real part must be the value this well, or the function does something else on complex inputs
+SHARP = 0.01  # of the slope: differences this well known confirm or refute
+STILL = 1e-6  # of the largest |f|: ... or this well, where the slope is 0
+ROUNDINGS = 64  # granted to the comparison itself
 
 
 def raw(line: Line) -> Array | CannotHere:
@@ -31,7 +35,7 @@ def raw(line: Line) -> Array | CannotHere:
     if got.shape != line.f0.shape:
         return CannotHere("complex step: the function answers complex inputs in another shape")
     slope = got.imag / H
-    close = np.abs(got.real - line.f0) <= 1e-6 * np.abs(line.f0) + 1e-12 * np.max(np.abs(line.f0), initial=0.0)
+    close = np.abs(got.real - line.f0) <= SAME * np.abs(line.f0) + SAME**2 * np.max(np.abs(line.f0), initial=0.0)
     if not np.all(np.isfinite(slope)) or not np.all(close):
         return CannotHere("complex step: the function answers complex inputs with other values")
     return slope
@@ -46,16 +50,16 @@ def settled(line: Line, slope: Array) -> Slopes:
 
 def confirms(b: Block, slope: Array) -> Array:
     """Where this block of differences is sharp and agrees with the complex step."""
-    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
-    sharp = (b.bar <= 0.01 * np.abs(slope)) | (b.bar <= 1e-6 * b.size)
+    own = ROUNDINGS * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
+    sharp = (b.bar <= SHARP * np.abs(slope)) | (b.bar <= STILL * b.size)
     return np.asarray(b.counts & sharp & (np.abs(b.value - slope) <= b.bar + own))
 
 
 def refutes(b: Block, slope: Array) -> Array:
     """Where this block of differences is sharp and says something else."""
-    own = 64 * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
+    own = ROUNDINGS * float(np.finfo(np.float64).eps) * (np.abs(slope) + b.size)
     gap = np.abs(b.value - slope)
-    return np.asarray(b.counts & (gap > 4 * (b.bar + own)) & (b.bar <= 0.01 * gap))
+    return np.asarray(b.counts & (gap > 4 * (b.bar + own)) & (b.bar <= SHARP * gap))
 
 
 def self_test(line: Line, slope: Array, weight: Array) -> bool:

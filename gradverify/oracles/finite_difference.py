@@ -19,6 +19,12 @@ from gradverify._vectors import Array, CannotHere, Estimate, Vectors
 from gradverify.oracles.line import Line, flat
 
 STEPS = {"float64": (6, 8, 10, 12, 15, 19, 24, 29, 34), "longdouble": (14, 20, 26, 33, 40)}  # h = 2^-k
+CONVERGED = 1e-3  # of the value: a spread of the columns below this says that an output has converged
+ROUGH = 0.35  # the second difference of slopes shrinks by less than this from step to step: not smooth to second order
+CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks from h to h/2, and to h/4
+SHARP = 0.01  # of the value: one of two blocks that agree must be known this well
+STILL = 1e-4  # of the largest |f|: ... or both slopes be known this well, where they are 0
+TARGET = {"float64": 1e-11, "longdouble": 1e-12}  # of sum |v||slope|: finer than any claim is judged
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
 
 
@@ -55,7 +61,7 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
 
     even = [(p + m) / 2 - f0 for p, m in zip(up, down, strict=True)]
     noise = np.abs(even[0] - 20 * even[1] + 64 * even[2]) / 67  # exact for t^2 and t^4
-    converged = spread <= 1e-3 * np.abs(value)
+    converged = spread <= CONVERGED * np.abs(value)
     pooled = converged & (size > 0)
     share = float(np.median(noise[pooled] / size[pooled])) if pooled.any() else 0.0
     sigma = np.maximum(2 * eps * size, 4 * np.maximum(noise, share * size))
@@ -64,11 +70,11 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     floor = sigma / (h / 4)
 
     bar = 2 * spread + 2 * floor
-    rough = (np.abs(d3 - d2) > 0.35 * np.abs(d2 - d1)) & (np.abs(d3 - d2) > 4 * floor)
+    rough = (np.abs(d3 - d2) > ROUGH * np.abs(d2 - d1)) & (np.abs(d3 - d2) > 4 * floor)
     bar = np.where(rough, np.maximum(bar, 3 * np.abs(d3 - d2)), bar)
 
     gap = [np.abs(p + m - 2 * f0) / (h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True))]
-    closing = (gap[2] <= 0.35 * gap[0]) & (gap[1] <= 0.6 * gap[0]) | (gap[2] < 4 * floor)
+    closing = (gap[1] <= CLOSING[0] * gap[0]) & (gap[2] <= CLOSING[1] * gap[0]) | (gap[2] < 4 * floor)
     moves = np.any([p != f0 for p in (*up, *down)], axis=0)
     asleep = moved & ~moves  # below the quantum of a rounded function
     moved |= moves & closing  # a step that crossed a kink says nothing of flat ground beside it
@@ -104,7 +110,6 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
     """The ladder of blocks, settled output by output; stops when the weighted bar has stopped improving."""
     known = value = bar = None
     last: Block | None = None
-    target = 1e-11 if kind == "float64" else 1e-12  # of sum |v||val|: finer than any claim is judged
     for b in blocks(line, kind):
         if value is None or bar is None or known is None:
             value, bar, known = b.value.copy(), np.where(b.counts, b.bar, np.inf), np.zeros(b.value.shape, bool)
@@ -112,8 +117,8 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
             continue
         assert last is not None
         both = b.counts & last.counts & (np.abs(b.value - last.value) <= b.bar + last.bar)
-        sharp = np.minimum(b.bar, last.bar) <= 0.01 * np.abs(b.value)
-        small = np.maximum(b.bar, last.bar) <= 1e-4 * b.size
+        sharp = np.minimum(b.bar, last.bar) <= SHARP * np.abs(b.value)
+        small = np.maximum(b.bar, last.bar) <= STILL * b.size
         first = ~known & both & (sharp | small)
         best = np.where(b.bar < last.bar, b.value, last.value), np.minimum(b.bar, last.bar)
         finer = known & b.counts & (b.bar < bar) & (np.abs(b.value - value) <= b.bar + bar)
@@ -124,7 +129,7 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
         if known[needed].all():
             total = float((weight * np.abs(value))[needed].sum())
             now, then = float((weight * bar)[needed].sum()), float((weight * b.bar)[needed].sum())
-            if now <= target * total or then > 4 * now:
+            if now <= TARGET[kind] * total or then > 4 * now:
                 break
         last = b
     assert value is not None and bar is not None and known is not None

@@ -23,7 +23,10 @@ from gradverify.oracles.line import relaid, tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8
+GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
 SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
+SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
+FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 LEADS = (4.0, 3.0, 0.25, -0.25, -4.0)  # offsets tried for one coordinate: first, second, near, far behind
 SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time
@@ -110,7 +113,7 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
     tolerance = _tolerance(place, near, slopes)
-    if np.abs(slopes).max() > 100 * np.abs(np.stack([gz for _, gz in near])).max() > 0:
+    if np.abs(slopes).max() > GROWS * np.abs(np.stack([gz for _, gz in near])).max() > 0:
         return Excuse(Outcome.BLUNT, "the slope is infinite here: the neighbours' grow without end")
     if not np.all(np.isfinite(g)):
         i = int(np.flatnonzero(~np.isfinite(g))[0])
@@ -176,7 +179,7 @@ def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -
     budget = np.concatenate([own[k].ravel() for k in place.judged])
     size, steps = np.max(np.abs(slopes), axis=0), place.steps
     shrinking = SHRINKS * np.ptp(np.stack([g for _, g in near]), axis=0)
-    return np.asarray(budget + shrinking + 1e-6 * size + 1e-7 * float(np.max(size * steps, initial=0.0)) / steps)
+    return np.asarray(budget + shrinking + SLIGHT * size + FAINT * float(np.max(size * steps, initial=0.0)) / steps)
 
 
 def _convention(place: Place, g: Array, slopes: Array) -> str:
@@ -334,7 +337,7 @@ def look_forward(f: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Any, rn
                 known = oracle.directional(f, z, u, v)
                 if isinstance(known, Estimate):
                     gap = abs(known.value - slope.value)
-                    right += 1 if gap <= known.error + slope.error + 1e-9 * abs(known.value) else -4
+                    right += 1 if gap <= known.error + slope.error + CLOSE * abs(known.value) else -4
         except Broken:
             continue
         values.append(slope.value)
@@ -342,7 +345,7 @@ def look_forward(f: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Any, rn
         return Excuse(
             Outcome.DISAGREES if right < 0 else Outcome.BLUNT, "" if right < 0 else "no neighbour could be judged"
         )
-    width = 1e-6 * max(abs(s) for s in values)
+    width = SLIGHT * max(abs(s) for s in values)
     if min(values) - width <= claimed <= max(values) + width:
         return Excuse(Outcome.AGREES, "a kink: the claim lies among the slopes nearby", seen=judged)
     return Excuse(Outcome.DISAGREES, "")
