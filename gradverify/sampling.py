@@ -60,15 +60,16 @@ class Sampling:
                     yield self._trial(subject.given(options), x, kind.name, seed, key)
 
     def beside(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
-        """The given point moved by 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways, within the bounds."""
+        """The given point moved by about 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways."""
         if not subject.domain.fixed:
             return
         x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
         for number, distance in enumerate((2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))):
-            parts = list(x.parts)
+            parts, rng = list(x.parts), np.random.default_rng([seed, number])
             for k in subject.domain.smooth:
                 low, high = subject.domain.bounds(k)
-                moved = x[k].astype(np.float64) + distance * np.maximum(np.abs(x[k]), 1.0)
+                far = distance * rng.uniform(0.5, 1.5, x[k].shape) * np.maximum(np.abs(x[k]), 1.0)
+                moved = x[k].astype(np.float64) + far
                 parts[k] = relaid(np.asarray(np.clip(moved, low, high).astype(x[k].dtype)), x[k])
             yield self._trial(subject, Vectors(tuple(parts)), f"{distance:+.0e} beside it", seed, (1, number))
 

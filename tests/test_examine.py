@@ -80,3 +80,18 @@ def test_a_report_is_undecided_only_for_a_derivative_and_fails_for_any_law():
     assert report(("HOLDS", False), ("UNDECIDED", True)) == "UNDECIDED"
     assert report(("UNDECIDED", True), ("FAILS", False)) == "FAILS"
     assert report() == "UNDECIDED"
+
+
+def test_a_stationary_point_holds_when_the_derivative_beside_it_is_right_and_not_zero():
+    def mse(x, t):
+        return ((x - t) ** 2).mean()
+
+    def vjp(g, x, t, factor=2.0):
+        return factor * g * (x - t) / x.size, -factor * g * (x - t) / x.size
+
+    here = np.arange(5.0)
+    verdict = gv.examine(DERIVATIVE, subject(mse, vjp, x=here, t=here), by=BY)
+    assert verdict.status == "HOLDS"
+    assert verdict.notes[0].startswith("zero at this point; not zero, and right,")
+    wrong = subject(mse, lambda g, x, t: vjp(g, x, t, 3.0), x=here, t=here)
+    assert gv.examine(DERIVATIVE, wrong, by=BY).status == "UNDECIDED"
