@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Pairing, Vectors
 
 Relation = Literal["equal", "at most", "same bits", "raises"]
-Side = Vectors | Estimate
+Side = Vectors | Estimate | Pairing
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class Law:
     whose verdict says whether the derivative is right. ``almost_everywhere`` marks those that kinks
     excuse: there the judge asks whether the answer lies among the slopes nearby. ``after`` names laws
     whose failure would be told twice: a check does not judge this one then. ``everywhere`` has the law
-    tried where the function is not finite, too.
+    tried where the function is not finite, too. ``floats`` marks those that speak of types, memory or
+    overflow: they say nothing about real numbers, and are not proved.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Law:
     almost_everywhere: bool = False
     after: tuple[str, ...] = ()
     everywhere: bool = False
+    floats: bool = False
 
     def __call__(self, **values: Any) -> Iterator[Claim]:
         return self.claims(**{q: values[q] for q in self.quantifiers})
@@ -56,6 +58,7 @@ def law(
     almost_everywhere: bool = ...,
     after: tuple[str, ...] = ...,
     everywhere: bool = ...,
+    floats: bool = ...,
 ) -> Callable[[Callable[..., Iterator[Claim]]], Law]: ...
 
 
@@ -68,6 +71,7 @@ def law(
     almost_everywhere: bool = False,
     after: tuple[str, ...] = (),
     everywhere: bool = False,
+    floats: bool = False,
 ) -> Law | Callable[[Callable[..., Iterator[Claim]]], Law]:
     """Make a Law of a generator of Claims; its docstring's first line is the statement.
 
@@ -85,8 +89,7 @@ def law(
             raise TypeError(f"{function.__name__}: a law's docstring is its statement; write one")
         rules = needs if needs is not None else ("vjp",) if "v" in quantifiers else ()
         statement = inspect.cleandoc(function.__doc__).splitlines()[0]
-        return Law(
-            function.__name__, statement, function, quantifiers, rules, derivative, almost_everywhere, after, everywhere
-        )
+        marks = (derivative, almost_everywhere, after, everywhere, floats)
+        return Law(function.__name__, statement, function, quantifiers, rules, *marks)
 
     return make if claims is None else make(claims)

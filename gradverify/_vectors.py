@@ -93,13 +93,27 @@ class Weighed:
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """The inner product of two vectors of symbols, not multiplied out: known exactly, whatever the symbols stand for."""
+
+    left: Vectors
+    right: Vectors
+
+
+@dataclass(frozen=True)
 class Vectors:
-    """An element of a product of array spaces: ``parts`` (any shapes), with an entrywise ``error`` or none."""
+    """An element of a product of array spaces: ``parts`` (any shapes), with an entrywise ``error`` or none.
+
+    On symbols (arrays that call themselves ``exact``) there is no rounding and no error, and an inner
+    product is a :class:`Pairing`.
+    """
 
     parts: tuple[Array, ...]
     error: tuple[Array, ...] | None = None
     answers: tuple[Weighed, ...] = ()
     bare: bool = False  # a single array rather than a tuple of one
+
+    __array_ufunc__ = None  # an array on the left leaves the product to ``__rmul__``
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -114,8 +128,15 @@ class Vectors:
     def size(self) -> int:
         return sum(p.size for p in self.parts)
 
+    @property
+    def symbolic(self) -> bool:
+        """Are these symbols rather than floats?"""
+        return any(getattr(p, "exact", False) for p in self.parts)
+
     @np.errstate(all="ignore")
     def __add__(self, other: Vectors) -> Vectors:
+        if self.symbolic or other.symbolic:
+            return Vectors(tuple(_fit(a, b) or a + b for a, b in zip(self, other, strict=True)), bare=self.bare)
         parts, error = [], []
         answers = self.answers + other.answers
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
@@ -128,6 +149,8 @@ class Vectors:
 
     @np.errstate(all="ignore")
     def __rmul__(self, a: float) -> Vectors:
+        if self.symbolic:
+            return Vectors(tuple(a * p for p in self), bare=self.bare)
         parts, error = [], []
         for p, e in zip(self.parts, self.bars(), strict=True):
             product = a * wide(p)
@@ -144,8 +167,10 @@ class Vectors:
         return self.error or tuple(np.zeros(p.shape) for p in self.parts)
 
     @np.errstate(all="ignore")
-    def inner(self, other: Vectors) -> Estimate:
-        """The sum of products over all parts, with the rounding of its own terms."""
+    def inner(self, other: Vectors) -> Any:
+        """The sum of products over all parts: an Estimate with the rounding of its own terms, on symbols a Pairing."""
+        if self.symbolic or other.symbolic:
+            return Pairing(self, other)
         total, rounding, error = Wide(0), Wide(0), 0.0
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
             if not a.size or not b.size:

@@ -44,7 +44,7 @@ def same_answer_twice(f: Subject, x: Vectors, y: Vectors, v: Vectors, w: Vectors
     yield same_bits(f.forward(x), first, f"{f.name} answers differently the second time", about="output")
 
 
-@law
+@law(floats=True)
 def shape_and_dtype_are_kept(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Every gradient has the shape and the dtype of its input."""
     g = f.pullback(x, v)
@@ -59,7 +59,7 @@ def _forms(arrays: Vectors, positions: list[int]) -> Vectors:
     )
 
 
-@law(needs=(), everywhere=True)
+@law(needs=(), everywhere=True, floats=True)
 def finite_in_finite_out(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Finite inputs give a finite value and a finite gradient: the code neither overflows nor divides by zero."""
     for name, y in (("value", f.forward(x)), ("vjp", f.pullback(x, v) if f.vjp is not None else Vectors(()))):

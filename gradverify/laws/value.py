@@ -60,6 +60,8 @@ def cross_entropy_is_at_least_the_label_entropy(f: Subject, x: Vectors) -> Itera
 
 def row_sums(p: Vectors) -> Vectors:
     """Sums over the last axis of the first part, with the rounding of every entry they add."""
+    if p.symbolic:
+        return Vectors((p[0].sum(-1),))
     y = p[0].astype(np.longdouble)
     eps = float(np.finfo(p[0].dtype).eps)
     n = y.shape[-1]
@@ -69,6 +71,8 @@ def row_sums(p: Vectors) -> Vectors:
 
 def shifted(x: Vectors, a: float) -> Vectors:
     """Every entry of the first argument plus a, rounded to its type."""
+    if x.symbolic:
+        return Vectors((x[0] + a, *x.parts[1:]), bare=x.bare)
     return Vectors(((x[0] + np.asarray(a, x[0].dtype)).astype(x[0].dtype), *x.parts[1:]), bare=x.bare)
 
 

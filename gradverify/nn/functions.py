@@ -301,9 +301,9 @@ def gelu_value(x: Array) -> Array:
 
 
 def gelu_vjp(g: Array, x: Array) -> Array:
-    """The slope is s(z) + x s(z) s(-z) z', z the argument of the gate."""
+    """The slope is s(z) + x s(z) s(-z) z', z the argument of the gate; z' = 0 where the gate is settled."""
     z, near = _gate(x), _near(x)
-    slope = ROOT_8_OVER_PI * (1 + CUBIC * (3 * near * near))
+    slope = ROOT_8_OVER_PI * (1 + CUBIC * (3 * near * near)) * (near == x)
     s = sigmoid_value(z)
     dx: Array = g * (s + x * (s * sigmoid_value(-z)) * slope)
     return dx

@@ -1,0 +1,228 @@
+"""Whether an expression is zero: proved modulo primes, refuted by a ball at a rational point, or left open.
+
+A ball (python-flint's ``arb``) encloses the true value, so one that excludes zero refutes; an expression
+that vanishes in random fields is zero (``field``). Conditions are first taken as free numbers, and only
+then case by case.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flint import arb, ctx, fmpq
+
+from gradverify.symbolic import expression as ex
+from gradverify.symbolic.expression import Expr
+from gradverify.symbolic.field import Expansions, Field, vanishes
+
+Point = Mapping[Expr, fmpq]
+PRECISIONS = (100, 400, 1600)  # bits
+POINTS = 24  # rational points at which a difference is looked for
+CASES = 10  # conditions up to which every combination is tried
+GRID = 16  # points are multiples of 1/16 below 3: exact in every floating type
+SPAN = 48
+
+
+class Undefined(Exception):
+    """An expression has no value at a point: a tie, a division by zero, the logarithm of a negative number."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """The symbols, and what is known of them: rows that sum to 1, and the branch of the code that is followed."""
+
+    symbols: tuple[Expr, ...]
+    simplices: tuple[tuple[Expr, ...], ...] = ()
+    branch: Mapping[Expr, bool] = field(default_factory=dict)
+
+    def constrain(self, values: Field) -> None:
+        """Set what is not free in a field."""
+        for row in self.simplices:
+            values.values[row[-1]] = (1 - sum(values(s) for s in row[:-1])) % values.p
+
+    def point(self, rng: random.Random, span: int = SPAN) -> dict[Expr, fmpq]:
+        """A rational point inside the bounds and on every simplex, unbounded entries within span / 16 of 0."""
+        at = {s: _between(s, rng, span) for s in self.symbols}
+        for row in self.simplices:
+            weights = [rng.randint(1, 9) for _ in row]
+            weights[-1] += 64 * (1 + sum(weights) // 64) - sum(weights)
+            at |= {s: fmpq(w, sum(weights)) for s, w in zip(row, weights, strict=True)}
+        return at
+
+    def points(self, seed: int, span: int = SPAN) -> Iterable[dict[Expr, fmpq]]:
+        """Rational points on the branch that is followed, as far as they are found."""
+        rng = random.Random(seed)
+        for _ in range(POINTS * (1 + 8 * bool(self.branch))):
+            at = self.point(rng, span)
+            if self.holds(at):
+                yield at
+
+    def holds(self, at: Point) -> bool:
+        """Does this point lie on the branch?"""
+        try:
+            return all(bool(enclose([h.args[0]], at, 100)[0] > 0) == taken for h, taken in self.branch.items())
+        except Undefined:
+            return False
+
+
+def _between(s: Expr, rng: random.Random, span: int) -> fmpq:
+    _, low, high = s.args
+    step = fmpq(rng.randint(1, span), GRID)
+    if low is None and high is None:
+        return step * rng.choice((1, -1))
+    if high is None:
+        return low + step
+    if low is None:
+        return high - step
+    return low + (high - low) * fmpq(rng.randint(1, 63), 64)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known of an expression: ``zero``, ``nonzero`` at a point (with both the ball and the point), or ``open``."""
+
+    status: Literal["zero", "nonzero", "open"]
+    at: Point = field(default_factory=dict)
+    ball: Any = None
+    reason: str = ""
+
+
+ZERO = Decision("zero")
+
+
+@dataclass
+class Decider:
+    """Decides under fixed assumptions, and remembers what was expanded."""
+
+    assume: Assumptions
+    seed: int = 0
+    shared: Expansions = field(default_factory=Expansions)
+    answers: dict[Expr, bool] = field(default_factory=dict)
+    fields: int = 0  # how many expressions were settled modulo primes
+
+    def vanishes(self, e: Expr) -> bool:
+        """Is this zero for all values of its symbols and whatever its conditions are?"""
+        if e not in self.answers:
+            self.fields += e.kind != ex.NUMBER
+            constrain = self.assume.constrain
+            self.answers[e] = vanishes(e, constrain=constrain, seed=self.seed, shared=self.shared)
+        return self.answers[e]
+
+    def zero(self, e: Expr) -> Decision:
+        """Decide whether e = 0 wherever it is defined, off ties."""
+        if self.vanishes(e):
+            return ZERO
+        found = self.refuted(e)
+        if found is not None:
+            return found
+        plain = e
+        if any(node.kind == ex.MAX for node in ex.reachable([e])):
+            plain = ex._expanded_max(e)
+            if self.vanishes(plain):
+                return ZERO
+        return self._by_cases(plain)
+
+    def refuted(self, e: Expr, keep: Callable[[arb], bool] = lambda ball: not ball.contains(0)) -> Decision | None:
+        """A rational point at which a ball satisfies ``keep`` (by default: excludes zero), or None."""
+        for at in self.assume.points(self.seed):
+            for bits in PRECISIONS:
+                try:
+                    (ball,) = enclose([e], at, bits)
+                except Undefined:
+                    break
+                if keep(ball):
+                    return Decision("nonzero", at, ball)
+                if ball.rad() < arb(2) ** (-bits // 2):
+                    break
+        return None
+
+    def _by_cases(self, e: Expr) -> Decision:
+        conditions = ex._conditions(e)
+        if not conditions:
+            return Decision("open", reason=f"no field shows that {ex.words(e)} vanishes, and no point that it does not")
+        if len(conditions) > CASES:
+            return Decision("open", reason=f"{len(conditions)} conditions are too many to tell apart")
+        for values in itertools.product((0, 1), repeat=len(conditions)):
+            cases = dict(zip(conditions, values, strict=True))
+            case = ex.replaced(e, {h: ex.number(v) for h, v in cases.items()})
+            if not vanishes(case, constrain=self.assume.constrain, seed=self.seed, shared=self.shared):
+                if _impossible(cases, self.assume, self.seed):
+                    continue
+                where = ", ".join(f"{ex.words(h, 40)} = {v}" for h, v in cases.items())
+                return Decision("open", reason=f"not shown to vanish where {where}")
+        return ZERO
+
+    def sign(self, e: Expr) -> Decision:
+        """Decide whether e >= 0: ``zero`` here means that it is known."""
+        if ex.nonnegative(e) or self.vanishes(e):
+            return ZERO
+        found = self.refuted(e, lambda ball: bool(ball < 0))
+        return found or Decision("open", reason=f"no sign is known of {ex.words(e)}")
+
+
+def _impossible(cases: Mapping[Expr, int], assume: Assumptions, seed: int) -> bool:
+    """Do these conditions contradict each other plainly: [a > b], [b > c] and not [a > c]?"""
+    differences: list[Expr] = [h.args[0] if v else -h.args[0] for h, v in cases.items()]
+    if any(ex._conditions(d) for d in differences):
+        return False
+    for size in (2, 3, 4):
+        for some in itertools.combinations(differences, size):
+            if ex.total(some) is ex.ZERO:  # numbers that are all positive cannot sum to 0
+                return True
+    return False
+
+
+# -- balls ----------------------------------------------------------------------------------------
+
+
+def enclose(roots: Sequence[Expr], at: Point, bits: int) -> list[arb]:
+    """A ball around the value of each expression at a rational point; raises Undefined where there is none."""
+    before = ctx.prec
+    ctx.prec = bits
+    try:
+        values: dict[Expr, arb] = {}
+        for node in ex.reachable(roots):
+            values[node] = _ball(node, values, at)
+            if not values[node].is_finite():
+                raise Undefined(f"{ex.words(node)} has no value")
+        return [values[e] for e in roots]
+    finally:
+        ctx.prec = before
+
+
+def _ball(e: Expr, of: Mapping[Expr, arb], at: Point) -> arb:
+    if e.kind == ex.NUMBER:
+        return arb(e.args[0])
+    if e.kind == ex.SYMBOL:
+        return arb(at[e])
+    if e.kind == ex.SUM:
+        out = arb(e.args[0])
+        for t, k in e.args[1]:
+            out += of[t] * arb(k)
+        return out
+    if e.kind == ex.PRODUCT:
+        out = arb(1)
+        for f, k in e.args:
+            base = of[f].sqrt() if k.q == 2 else of[f]
+            n = int(k.p)
+            out *= base if n == 1 else base**n if n > 0 else 1 / base**-n
+        return out
+    if e.kind == ex.INDICATOR:
+        u = of[e.args[0]]
+        if u > 0:
+            return arb(1)
+        if u < 0:
+            return arb(0)
+        raise Undefined(f"{ex.words(e.args[0])} is a tie")
+    if e.kind == ex.MAX:
+        out = of[e.args[0]]
+        for a in e.args[1:]:
+            out = out.max(of[a])
+        return out
+    u = of[e.args[0]]
+    names = {ex.EXP: "exp", ex.LOG: "log", ex.SIN: "sin", ex.COS: "cos", ex.ERF: "erf", ex.ARCTAN: "atan"}
+    return getattr(u, names[e.kind])()

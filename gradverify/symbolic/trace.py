@@ -1,0 +1,817 @@
+"""Unmodified NumPy code runs on symbols: an array whose entries are expressions answers NumPy's functions itself.
+
+What is not known here raises ``Unsupported`` with its name, and is never guessed. A Python ``if`` on a
+condition, an argmax or a sort asks the ``Branches`` in force which way to go, and the code is run once
+for every way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from gradverify.symbolic import expression as ex
+from gradverify.symbolic.expression import Expr
+
+SHORT = 1000  # numerators and denominators of constants that are recognised
+FLOAT64 = np.dtype(np.float64)
+Reading = Callable[[float], Expr]
+
+
+class Unsupported(Exception):
+    """Something that cannot be done on symbols, by name."""
+
+
+# -- numbers of the code ----------------------------------------------------------------------------
+
+
+def exactly(value: float) -> Expr:
+    """The rational number that this float is."""
+    return _rational(Fraction(value))
+
+
+def as_printed(value: float) -> Expr:
+    """The shortest decimal that gives this float back: 0.1 is one tenth."""
+    return _rational(Fraction(repr(value)))
+
+
+def as_meant(value: float) -> Expr:
+    """The fraction, root or multiple of a root of pi that rounds to this float, if there is a short one; else as printed."""
+    if value == 0 or abs(value) != abs(float(value)):
+        return as_printed(value)
+    for scale, node in ((1.0, ex.ONE), (math.pi, ex.PI), (1 / math.pi, 1 / ex.PI)):
+        for square in (False, True):
+            wanted = (value * value if square else abs(value)) / scale
+            short = Fraction(wanted).limit_denominator(SHORT)
+            if short > 0 and abs(float(short) - wanted) <= 4 * math.ulp(wanted) and short.numerator <= SHORT:
+                found = _rational(short) * node
+                found = ex.power(found, fmpq(1, 2)) if square else found
+                return found if value > 0 else -found
+    return as_printed(value)
+
+
+def _rational(q: Fraction) -> Expr:
+    return ex.number(fmpq(q.numerator, q.denominator))
+
+
+READINGS: tuple[tuple[str, Reading], ...] = (
+    ("", exactly),
+    ("floats of the code are read as the decimals they print as", as_printed),
+    ("floats of the code are read as the fractions, roots and multiples of pi that they round", as_meant),
+)
+
+
+# -- branches -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Branches:
+    """The decisions of one run: those prescribed first, then yes by default; a fresh one is tried later."""
+
+    prescribed: tuple[bool, ...] = ()
+    taken: list[tuple[Expr, bool]] = field(default_factory=list)
+
+    def decide(self, h: Expr) -> bool:
+        """Which way a condition goes in this run."""
+        if h.kind == ex.NUMBER:
+            return bool(h.args[0] != 0)
+        for known, answer in self.taken:
+            if known is h:
+                return answer
+        answer = self.prescribed[len(self.taken)] if len(self.taken) < len(self.prescribed) else True
+        self.taken.append((h, answer))
+        return answer
+
+    def following(self) -> tuple[bool, ...] | None:
+        """The prescription of the next run, or None after the last."""
+        answers = [answer for _, answer in self.taken]
+        while answers and not answers[-1]:
+            answers.pop()
+        return (*answers[:-1], False) if answers else None
+
+
+_branches: ContextVar[Branches | None] = ContextVar("branches", default=None)
+_reading: ContextVar[Reading] = ContextVar("reading", default=exactly)
+
+
+@contextmanager
+def tracing(branches: Branches, reading: Reading) -> Iterator[None]:
+    """Symbols answer inside, along these branches, and floats are read so."""
+    tokens = _branches.set(branches), _reading.set(reading)
+    try:
+        yield
+    finally:
+        _branches.reset(tokens[0])
+        _reading.reset(tokens[1])
+
+
+def active() -> bool:
+    """Is code being traced in this thread?"""
+    return _branches.get() is not None
+
+
+def truth(h: Any) -> bool:
+    """The truth of a condition, along the branch in force."""
+    branches = _branches.get()
+    node = h if isinstance(h, Expr) else to_expr(h)
+    if node.kind == ex.NUMBER:
+        return bool(node.args[0] != 0)
+    if branches is None:
+        raise Unsupported("the truth of a symbol outside of a trace")
+    if node.kind != ex.INDICATOR:  # 1 - [u > 0], a product of conditions ...
+        for inside in ex._conditions(node):
+            node = ex.replaced(node, {inside: ex.number(int(branches.decide(inside)))})
+        if node.kind != ex.NUMBER:
+            raise Unsupported("the truth of a number that is not a condition")
+        return bool(node.args[0] != 0)
+    return branches.decide(node)
+
+
+def to_expr(value: Any) -> Expr:
+    """One entry as an expression; a float is read as the reading in force says."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return to_expr(np.ndarray.item(value))
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return ex.number(fmpq(int(value)))
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            raise Unsupported(f"the constant {value}")
+        return _reading.get()(float(value))
+    raise Unsupported(f"an entry of type {type(value).__name__}")
+
+
+# -- arrays -----------------------------------------------------------------------------------------
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """An array's method is the function of the same name."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return call(name, getattr(np, name), (self, *args), kwargs)
+
+    return method
+
+
+class Symbolic(np.ndarray[Any, Any]):
+    """An array of expressions. Its ``dtype`` says float64, as the code that it goes through expects."""
+
+    exact = True  # entries are real numbers, known without error
+
+    @property
+    def dtype(self) -> Any:
+        """float64, whatever the entries are made of."""
+        return FLOAT64
+
+    @dtype.setter
+    def dtype(self, value: Any) -> None:
+        raise Unsupported("setting the dtype of a symbol")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        answer = _ufunc(ufunc.__name__, method, inputs, kwargs)
+        if answer is NotImplemented:
+            detail = "" if method == "__call__" else f".{method}"
+            raise Unsupported(f"np.{ufunc.__name__}{detail}")
+        if out is None or out[0] is None:
+            return answer
+        _assign(out[0], ..., answer)
+        return out[0]
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call(func.__name__, func, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        return wrapped(bare(self)[_index(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _assign(self, key, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError("The truth value of an array with more than one element is ambiguous.")
+        return truth(bare(self).reshape(-1)[0])
+
+    def __float__(self) -> float:
+        if self.size == 1 and (e := to_expr(bare(self).reshape(-1)[0])).kind == ex.NUMBER:
+            return float(Fraction(int(e.args[0].p), int(e.args[0].q)))
+        raise Unsupported("float() of a symbol")
+
+    def __int__(self) -> int:
+        return int(float(self)) if self.size == 1 else super().__int__()
+
+    def __index__(self) -> int:
+        raise Unsupported("a symbol as an index")
+
+    def __contains__(self, item: Any) -> bool:
+        raise Unsupported("in")
+
+    def __format__(self, spec: str) -> str:
+        return ex.words(to_expr(bare(self)[()])) if self.ndim == 0 else repr(bare(self))
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same expressions: real numbers have no type. Whole numbers are asked for by their value."""
+        if np.dtype(dtype).kind in "iu" and any(e.kind != ex.NUMBER for e in entries(self)):
+            if all(_is_condition(e) for e in entries(self)):
+                return self.copy()
+            raise Unsupported("rounding a symbol to a whole number")
+        return self.copy()
+
+    def item(self, *args: Any) -> Any:
+        """One entry, still a symbol."""
+        return self[args[0] if len(args) == 1 else args] if args else self.reshape(())
+
+    def tolist(self) -> Any:
+        """Nested lists of 0-d symbols."""
+        return [row.tolist() for row in self] if self.ndim else self
+
+    sum, mean, prod, max, min = map(_method, ("sum", "mean", "prod", "max", "min"))
+    var, std, cumsum, clip, argmax, argmin = map(_method, ("var", "std", "cumsum", "clip", "argmax", "argmin"))
+    all, any, dot, round, take, argsort = map(_method, ("all", "any", "dot", "round", "take", "argsort"))
+    repeat, trace, diagonal, cumprod = map(_method, ("repeat", "trace", "diagonal", "cumprod"))
+
+    def sort(self, axis: int = -1, **kwargs: Any) -> None:
+        """Sorted in place, along the branch in force."""
+        self[...] = call("sort", np.sort, (self,), {"axis": axis})
+
+    def fill(self, value: Any) -> None:
+        """Every entry the same."""
+        self[...] = value
+
+
+def bare(a: Any) -> np.ndarray[Any, Any]:
+    """The plain object array under a symbolic one; anything else as an array."""
+    if isinstance(a, Symbolic):
+        return a.view(np.ndarray)
+    return np.asarray(a)
+
+
+def wrapped(a: Any) -> Symbolic:
+    """An object array, or one entry, as a symbolic array; conditions and numbers included."""
+    if not isinstance(a, np.ndarray):
+        box = np.empty((), object)
+        box[()] = a
+        a = box
+    return a.view(Symbolic)
+
+
+def symbolic(a: Any) -> Symbolic:
+    """Anything array-like with every entry an expression."""
+    if isinstance(a, Symbolic):
+        return a
+    if isinstance(a, list | tuple):
+        a = _nested(a)
+        if isinstance(a, Symbolic):
+            return a
+    plain = np.asarray(a)
+    out = np.empty(plain.shape, object)
+    for i in np.ndindex(plain.shape):
+        out[i] = to_expr(plain[i])
+    return out.view(Symbolic)
+
+
+def _nested(a: Sequence[Any]) -> Any:
+    """A nested list that may hold symbols, stacked."""
+    if not any(_holds_symbol(e) for e in a):
+        return np.asarray(a)
+    return wrapped(np.stack([bare(symbolic(e)) for e in a]))
+
+
+def _holds_symbol(a: Any) -> bool:
+    return isinstance(a, Symbolic | Expr) or (isinstance(a, list | tuple) and any(_holds_symbol(e) for e in a))
+
+
+def entries(a: Any) -> list[Expr]:
+    """All entries in order, as expressions."""
+    return [to_expr(e) for e in bare(a).reshape(-1)]
+
+
+def _is_condition(e: Expr) -> bool:
+    return e.kind == ex.INDICATOR or e in (ex.ZERO, ex.ONE) or (ex.reachable([e]) != [] and _zero_one(e))
+
+
+def _zero_one(e: Expr) -> bool:
+    """Is e made of conditions, and 0 or 1 whatever they are?"""
+    inside = ex._conditions(e)
+    if not inside or len(inside) > 4:
+        return False
+    for values in itertools.product((ex.ZERO, ex.ONE), repeat=len(inside)):
+        if ex.replaced(e, dict(zip(inside, values, strict=True))) not in (ex.ZERO, ex.ONE):
+            return False
+    return True
+
+
+def _index(key: Any) -> Any:
+    """An index that NumPy understands: symbolic masks are decided along the branch."""
+    if isinstance(key, tuple):
+        return tuple(_index(k) for k in key)
+    if not isinstance(key, Symbolic):
+        return key
+    numbers = entries(key)
+    if all(e.kind == ex.NUMBER and e.args[0].q == 1 for e in numbers):
+        return np.array([int(e.args[0].p) for e in numbers], np.intp).reshape(key.shape)
+    if all(_is_condition(e) for e in numbers):
+        return np.array([truth(e) for e in numbers], bool).reshape(key.shape)
+    raise Unsupported("a symbol as an index")
+
+
+def _assign(target: Any, key: Any, value: Any) -> None:
+    """target[key] = value; a symbolic mask chooses entry by entry between the old value and the new one."""
+    if not isinstance(target, Symbolic):
+        raise Unsupported("writing a symbol into an array of plain numbers")
+    plain = bare(target)
+    if isinstance(key, Symbolic) and key.shape == target.shape[: key.ndim] and not _all_numbers(key):
+        mask = symbolic(np.broadcast_to(bare(key).reshape(key.shape + (1,) * (target.ndim - key.ndim)), target.shape))
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise Unsupported("assigning an array to entries that a condition selects")
+        plain[...] = bare(_where(mask, value, target))
+        return
+    plain[_index(key)] = bare(symbolic(value)) if np.ndim(value) else to_expr(value)
+
+
+def _all_numbers(a: Symbolic) -> bool:
+    return all(e.kind == ex.NUMBER for e in entries(a))
+
+
+# -- entry by entry -----------------------------------------------------------------------------------
+
+
+def _where(mask: Any, a: Any, b: Any) -> Symbolic:
+    """a where the condition holds, else b; a plain mask chooses without a trace."""
+    if not isinstance(mask, Symbolic):
+        chosen = np.where(np.asarray(mask, bool), bare(symbolic_lazily(a)), bare(symbolic_lazily(b)))
+        return symbolic(chosen)
+    h, x, y = np.broadcast_arrays(bare(mask), bare(symbolic_lazily(a)), bare(symbolic_lazily(b)))
+    out = np.empty(h.shape, object)
+    for i in np.ndindex(h.shape):
+        c = to_expr(h[i])
+        if c.kind == ex.NUMBER:
+            out[i] = to_expr(x[i] if c is not ex.ZERO else y[i])
+        else:
+            left, right = to_expr(x[i]), to_expr(y[i])
+            out[i] = c * left + (1 - c) * right
+    return out.view(Symbolic)
+
+
+def symbolic_lazily(a: Any) -> Any:
+    """An array of objects whose entries become expressions only where they are used: an unused infinity harms nothing."""
+    return a if isinstance(a, Symbolic) else np.asarray(a, object)
+
+
+def _power(a: Expr, b: Expr) -> Expr:
+    if b.kind == ex.NUMBER:
+        if b.args[0] == 0:
+            return ex.ONE
+        return ex.power(a, b.args[0])
+    return ex.exp(b * ex.log(a))
+
+
+def _log1p(a: Expr) -> Expr:
+    return ex.log(1 + a)
+
+
+def _logaddexp(a: Expr, b: Expr) -> Expr:
+    return ex.log(ex.exp(a) + ex.exp(b))
+
+
+def _tanh(a: Expr) -> Expr:
+    return 1 - 2 / (ex.exp(2 * a) + 1)
+
+
+def _sigmoid(a: Expr) -> Expr:
+    return 1 / (1 + ex.exp(-a))
+
+
+def _half(n: int) -> fmpq:
+    return fmpq(n, 2)
+
+
+def _root(a: Expr) -> Expr:
+    return ex.power(a, _half(1))
+
+
+def _sign(a: Expr) -> Expr:
+    return ex.above(a) - ex.above(-a)
+
+
+def _xlogy(a: Expr, b: Expr) -> Expr:
+    return ex.ZERO if a is ex.ZERO else a * ex.log(b)
+
+
+LN2, LN10 = ex.log(ex.number(2)), ex.log(ex.number(10))
+UFUNCS: dict[str, Callable[..., Expr]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "true_divide": lambda a, b: a / b,
+    "negative": lambda a: -a,
+    "positive": lambda a: a,
+    "conjugate": lambda a: a,
+    "power": _power,
+    "float_power": _power,
+    "square": lambda a: a * a,
+    "reciprocal": lambda a: 1 / a,
+    "sqrt": _root,
+    "cbrt": lambda a: ex.power(a, fmpq(1, 3)),
+    "exp": ex.exp,
+    "exp2": lambda a: ex.exp(a * LN2),
+    "expm1": lambda a: ex.exp(a) - 1,
+    "log": ex.log,
+    "log2": lambda a: ex.log(a) / LN2,
+    "log10": lambda a: ex.log(a) / LN10,
+    "log1p": _log1p,
+    "logaddexp": _logaddexp,
+    "sin": ex.sin,
+    "cos": ex.cos,
+    "tan": lambda a: ex.sin(a) / ex.cos(a),
+    "arctan": ex.arctan,
+    "sinh": lambda a: (ex.exp(a) - ex.exp(-a)) / 2,
+    "cosh": lambda a: (ex.exp(a) + ex.exp(-a)) / 2,
+    "tanh": _tanh,
+    "arcsinh": lambda a: ex.log(a + _root(a * a + 1)),
+    "arctanh": lambda a: (ex.log(1 + a) - ex.log(1 - a)) / 2,
+    "hypot": lambda a, b: _root(a * a + b * b),
+    "absolute": ex.absolute,
+    "fabs": ex.absolute,
+    "sign": _sign,
+    "maximum": ex.maximum,
+    "fmax": ex.maximum,
+    "minimum": lambda a, b: -ex.maximum(-a, -b),
+    "fmin": lambda a, b: -ex.maximum(-a, -b),
+    "heaviside": lambda a, b: ex.above(a) + b * ex.equals_zero(a),
+    "greater": lambda a, b: ex.above(a - b),
+    "less": lambda a, b: ex.above(b - a),
+    "greater_equal": lambda a, b: ex.at_least(a - b),
+    "less_equal": lambda a, b: ex.at_least(b - a),
+    "equal": lambda a, b: ex.ONE if a is b else ex.equals_zero(a - b),
+    "not_equal": lambda a, b: ex.ZERO if a is b else 1 - ex.equals_zero(a - b),
+    "logical_not": lambda a: 1 - _flag(a),
+    "invert": lambda a: 1 - _flag(a),
+    "logical_and": lambda a, b: _flag(a) * _flag(b),
+    "bitwise_and": lambda a, b: _flag(a) * _flag(b),
+    "logical_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
+    "bitwise_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
+    "logical_xor": lambda a, b: _flag(a) + _flag(b) - 2 * (_flag(a) * _flag(b)),
+    "isfinite": lambda a: ex.ONE,
+    "isnan": lambda a: ex.ZERO,
+    "isinf": lambda a: ex.ZERO,
+    "erf": ex.erf,
+    "erfc": lambda a: 1 - ex.erf(a),
+    "expit": _sigmoid,
+    "log_expit": lambda a: -ex.log(1 + ex.exp(-a)),
+    "logit": lambda a: ex.log(a) - ex.log(1 - a),
+    "xlogy": _xlogy,
+    "xlog1py": lambda a, b: _xlogy(a, 1 + b),
+    "clip": lambda a, low, high: -ex.maximum(-ex.maximum(a, low), -high),
+}
+
+
+CONDITIONS = frozenset(
+    "greater less greater_equal less_equal equal not_equal logical_not invert logical_and bitwise_and logical_or "
+    "bitwise_or logical_xor isfinite isnan isinf".split()
+)
+
+
+def _settled(mask: Symbolic) -> Any:
+    """A mask of plain booleans where every condition is settled, else as it is."""
+    flags = entries(mask)
+    if any(e.kind != ex.NUMBER for e in flags):
+        return mask
+    return np.array([e is not ex.ZERO for e in flags], bool).reshape(mask.shape)
+
+
+def _flag(a: Expr) -> Expr:
+    """A condition as it is, any other number as the condition that it is not 0: so it is, off ties."""
+    if a.kind == ex.NUMBER or _is_condition(a):
+        return ex.ZERO if a is ex.ZERO else a if a.kind != ex.NUMBER else ex.ONE
+    return 1 - ex.equals_zero(a) if ex._conditions(a) else ex.ONE
+
+
+def _sum(some: list[Expr]) -> Expr:
+    return ex.total(some)
+
+
+def _product(some: list[Expr]) -> Expr:
+    return ex.product((e, ex.ONE_Q) for e in some)
+
+
+def _or(some: list[Expr]) -> Expr:
+    return 1 - ex.product((1 - _flag(e), ex.ONE_Q) for e in some)
+
+
+REDUCTIONS: dict[str, Callable[[list[Expr]], Expr]] = {
+    "add": _sum,
+    "multiply": _product,
+    "maximum": ex.largest,
+    "minimum": lambda some: -ex.largest([-e for e in some]),
+    "logaddexp": lambda some: ex.log(ex.total(map(ex.exp, some))),
+    "logical_and": lambda some: ex.product((_flag(e), ex.ONE_Q) for e in some),
+    "logical_or": _or,
+}
+
+
+def _ufunc(name: str, method: str, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    if name == "matmul" and method == "__call__":
+        return wrapped(np.matmul(bare(symbolic(inputs[0])), bare(symbolic(inputs[1]))))
+    if method == "__call__" and name in UFUNCS:
+        where = kwargs.get("where", True)
+        if where is not True:
+            raise Unsupported(f"np.{name} with where=")
+        answer = _each(UFUNCS[name], *inputs)
+        return _settled(answer) if name in CONDITIONS else answer
+    if method == "reduce" and name in REDUCTIONS:
+        if kwargs.get("where", True) is not True:
+            raise Unsupported(f"np.{name}.reduce with where=")
+        initial = kwargs.get("initial", None)
+        some = REDUCTIONS[name]
+        start = [] if initial is None or initial is np._NoValue else [to_expr(initial)]  # type: ignore[attr-defined]
+        axis = kwargs.get("axis", 0)
+        return along(lambda es: some([*start, *es]), inputs[0], axis, kwargs.get("keepdims", False))
+    if method == "accumulate" and name in REDUCTIONS:
+        return _accumulated(REDUCTIONS[name], symbolic(inputs[0]), kwargs.get("axis", 0))
+    if method == "outer" and name in UFUNCS:
+        a, b = symbolic(inputs[0]), symbolic(inputs[1])
+        return _each(UFUNCS[name], a.reshape(a.shape + (1,) * b.ndim), b)
+    if method == "at" and name in ("add", "subtract"):
+        target, key, value = inputs[0], inputs[1], inputs[2]
+        return _at(target, key, value, 1 if name == "add" else -1)
+    return NotImplemented
+
+
+def _each(function: Callable[..., Expr], *inputs: Any) -> Symbolic:
+    arrays = np.broadcast_arrays(*(bare(symbolic(a)) for a in inputs))
+    out = np.empty(arrays[0].shape, object)
+    flat = [a.reshape(-1) for a in arrays]
+    answer = out.reshape(-1)
+    try:
+        for i in range(answer.size):
+            answer[i] = function(*(to_expr(a[i]) for a in flat))
+    except (ZeroDivisionError, ValueError) as undefined:
+        raise Unsupported(f"{undefined}, at every point of this branch") from None
+    return out.view(Symbolic)
+
+
+def along(reduce: Callable[[list[Expr]], Expr], a: Any, axis: Any, keepdims: Any = False) -> Symbolic:
+    """An array reduced over one axis, several, or all (None)."""
+    x = bare(symbolic(a))
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
+    axes = tuple(int(k) % max(x.ndim, 1) for k in axes) if x.ndim else ()
+    rest = tuple(k for k in range(x.ndim) if k not in axes)
+    moved = x.transpose(*rest, *axes).reshape(*(x.shape[k] for k in rest), -1)
+    out = np.empty(moved.shape[:-1], object)
+    for i in np.ndindex(out.shape):
+        out[i] = reduce([to_expr(e) for e in moved[i]])
+    if keepdims is True:
+        out = out.reshape(tuple(1 if k in axes else n for k, n in enumerate(x.shape)))
+    return out.view(Symbolic)
+
+
+def _accumulated(reduce: Callable[[list[Expr]], Expr], a: Symbolic, axis: int) -> Symbolic:
+    x = np.moveaxis(bare(a), axis, -1)
+    out = np.empty(x.shape, object)
+    for i in np.ndindex(x.shape[:-1]):
+        row = [to_expr(e) for e in x[i]]
+        for k in range(len(row)):
+            out[(*i, k)] = reduce(row[: k + 1])
+    return np.moveaxis(out, -1, axis).view(Symbolic)
+
+
+def _at(target: Any, key: Any, value: Any, sign: int) -> None:
+    """target[key] += value, entry after entry, repeated places included."""
+    if not isinstance(target, Symbolic):
+        raise Unsupported("adding a symbol into an array of plain numbers")
+    places = np.arange(target.size).reshape(target.shape)[_index(key)]
+    added = np.broadcast_to(bare(symbolic(value)), places.shape)
+    flat = bare(target)
+    for i in np.ndindex(places.shape):
+        at = np.unravel_index(int(places[i]), target.shape)
+        flat[at] = to_expr(flat[at]) + sign * to_expr(added[i])
+
+
+# -- NumPy's functions --------------------------------------------------------------------------------
+
+STRUCTURAL = frozenset(
+    "reshape ravel transpose swapaxes moveaxis rollaxis expand_dims squeeze broadcast_to concatenate stack vstack "
+    "hstack dstack column_stack row_stack tile repeat roll flip fliplr flipud rot90 take take_along_axis diag diagonal "
+    "diagflat tril triu split array_split vsplit hsplit atleast_1d atleast_2d atleast_3d copy trace dot inner tensordot "
+    "outer kron einsum vdot append delete insert compress matrix_transpose sliding_window_view pad permute_dims".split()
+)
+
+
+def call(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """One NumPy function on symbols."""
+    kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}  # type: ignore[attr-defined]
+    if name in FUNCTIONS:
+        return FUNCTIONS[name](*args, **kwargs)
+    if name in STRUCTURAL:
+        if name == "einsum":
+            kwargs.pop("optimize", None)
+        out = func(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        if isinstance(out, list | tuple):
+            return [wrapped(a) for a in out]
+        return symbolic(wrapped(out)) if isinstance(out, np.ndarray) else wrapped(out)
+    raise Unsupported(f"np.{name}")
+
+
+def _plain(a: Any) -> Any:
+    if isinstance(a, Symbolic):
+        return bare(a)
+    if isinstance(a, list | tuple):
+        return type(a)(_plain(e) for e in a) if _holds_symbol(a) else a
+    if isinstance(a, np.ndarray) and a.dtype.kind == "f":
+        return bare(symbolic(a))
+    return a
+
+
+def _mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Symbolic:
+    _no_out(out)
+    return along(lambda es: ex.total(es) * ex.number(fmpq(1, max(len(es), 1))), a, axis, keepdims)
+
+
+def _var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: Any = False, **rest: Any
+) -> Symbolic:
+    _no_out(out)
+
+    def variance(es: list[Expr]) -> Expr:
+        n = len(es)
+        mean = ex.total(es) * ex.number(fmpq(1, n))
+        return ex.total((e - mean) * (e - mean) for e in es) * ex.number(fmpq(1, n - int(ddof)))
+
+    return along(variance, a, axis, keepdims)
+
+
+def _no_out(out: Any) -> None:
+    if out is not None:
+        raise Unsupported("out= of a reduction")
+
+
+def _reduction(name: str) -> Callable[..., Symbolic]:
+    def reduce(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+        _no_out(out)
+        kwargs = {"axis": axis, "keepdims": keepdims, **rest}
+        return _ufunc(name, "reduce", (a,), kwargs)
+
+    return reduce
+
+
+def _extreme(name: str) -> Callable[..., Symbolic]:
+    def reduce(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+        _no_out(out)
+        return _ufunc(name, "reduce", (a,), {"axis": axis, "keepdims": keepdims, **rest})
+
+    return reduce
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **rest: Any) -> Symbolic:
+    _no_out(out)
+    low, high = rest.get("min", a_min), rest.get("max", a_max)
+    x = symbolic(a)
+    if low is not None and not (np.ndim(low) == 0 and not isinstance(low, Symbolic) and low == -math.inf):
+        x = _each(ex.maximum, x, low)
+    if high is not None and not (np.ndim(high) == 0 and not isinstance(high, Symbolic) and high == math.inf):
+        x = _each(UFUNCS["minimum"], x, high)
+    return x
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Symbolic:  # noqa: A002
+    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) == 2):
+        raise Unsupported(f"np.linalg.norm with ord={ord!r}")
+    return along(lambda es: _root(ex.total(e * e for e in es)), x, axis, keepdims)
+
+
+def _ordered(es: list[Expr]) -> list[int]:
+    """The places of the entries from least to largest, along the branch in force; stable."""
+    from functools import cmp_to_key
+
+    def compare(i: int, j: int) -> int:
+        a, b = es[i], es[j]
+        if a is b:
+            return 0
+        return 1 if truth(ex.above(a - b)) else -1
+
+    return sorted(range(len(es)), key=cmp_to_key(compare))
+
+
+def _argsort(a: Any, axis: Any = -1, **rest: Any) -> Any:
+    x = np.moveaxis(bare(symbolic(a)), axis, -1) if axis is not None else bare(symbolic(a)).reshape(-1)
+    out = np.empty(x.shape, np.intp)
+    for i in np.ndindex(x.shape[:-1]):
+        out[i] = _ordered([to_expr(e) for e in x[i]])
+    return np.moveaxis(out, -1, axis) if axis is not None else out
+
+
+def _sort(a: Any, axis: int = -1, **rest: Any) -> Symbolic:
+    x = bare(symbolic(a))
+    return wrapped(np.take_along_axis(x, _argsort(x.view(Symbolic), axis), axis))
+
+
+def _arg(which: int) -> Callable[..., Any]:
+    def arg(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+        x = bare(symbolic(a))
+        rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, -1)
+        best = np.empty(rows.shape[:-1], np.intp)
+        for i in np.ndindex(best.shape):
+            best[i] = _ordered([to_expr(e) for e in rows[i]])[which]
+        if keepdims is True and axis is not None:
+            best = np.expand_dims(best, axis)
+        return best if best.ndim else int(best)
+
+    return arg
+
+
+def _same(a: Any, b: Any, **rest: Any) -> bool:
+    """Are these the same expressions, entry by entry?"""
+    x, y = symbolic(a), symbolic(b)
+    return x.shape == y.shape and entries(x) == entries(y)
+
+
+def _like(value: int) -> Callable[..., Symbolic]:
+    def like(a: Any, *args: Any, shape: Any = None, **kwargs: Any) -> Symbolic:
+        return filled(np.shape(a) if shape is None else shape, value)
+
+    return like
+
+
+def _put_along_axis(a: Any, indices: Any, values: Any, axis: Any) -> None:
+    if not isinstance(a, Symbolic):
+        raise Unsupported("writing a symbol into an array of plain numbers")
+    np.put_along_axis(bare(a), np.asarray(indices), bare(symbolic(values)), axis)
+
+
+def _copyto(target: Any, source: Any, casting: str = "", where: Any = True) -> None:
+    _assign(target, ..., source if where is True else _where(where, source, target))
+
+
+def filled(shape: Any, value: Any) -> Symbolic:
+    """An array of one value, symbols welcome."""
+    out = np.empty(shape, object)
+    out[...] = to_expr(value)
+    return out.view(Symbolic)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "where": lambda mask, a=None, b=None: _where(mask, a, b) if a is not None else _nonzero(mask),
+    "sum": _reduction("add"),
+    "prod": _reduction("multiply"),
+    "max": _extreme("maximum"),
+    "amax": _extreme("maximum"),
+    "min": _extreme("minimum"),
+    "amin": _extreme("minimum"),
+    "any": _extreme("logical_or"),
+    "all": _extreme("logical_and"),
+    "mean": _mean,
+    "average": lambda a, axis=None, **rest: _mean(a, axis, **rest),
+    "var": _var,
+    "std": lambda *args, **kwargs: _each(_root, _var(*args, **kwargs)),
+    "cumsum": lambda a, axis=None, **rest: _cumulated(_sum, a, axis),
+    "cumprod": lambda a, axis=None, **rest: _cumulated(_product, a, axis),
+    "clip": _clip,
+    "norm": _norm,
+    "sort": _sort,
+    "argsort": _argsort,
+    "argmax": _arg(-1),
+    "argmin": _arg(0),
+    "array_equal": _same,
+    "zeros_like": _like(0),
+    "empty_like": _like(0),
+    "ones_like": _like(1),
+    "full_like": lambda a, value, **rest: filled(np.shape(a), 0) + value,
+    "put_along_axis": _put_along_axis,
+    "copyto": _copyto,
+    "nan_to_num": lambda a, **rest: symbolic(a),
+    "real": lambda a: a,
+    "ndim": lambda a: a.ndim,
+    "shape": lambda a: a.shape,
+    "size": lambda a, axis=None: a.size if axis is None else a.shape[axis],
+    "iscomplexobj": lambda a: False,
+    "isscalar": lambda a: False,
+    "result_type": lambda *a: FLOAT64,
+    "may_share_memory": lambda a, b, **rest: np.may_share_memory(bare(a), bare(b)),
+    "shares_memory": lambda a, b, **rest: np.shares_memory(bare(a), bare(b)),
+}
+
+
+def _nonzero(mask: Any) -> Any:
+    flags = np.array([truth(_flag(e)) for e in entries(mask)], bool).reshape(np.shape(mask))
+    return np.nonzero(flags)
+
+
+def _cumulated(reduce: Callable[[list[Expr]], Expr], a: Any, axis: Any) -> Symbolic:
+    x = symbolic(a)
+    return _accumulated(reduce, x.reshape(-1) if axis is None else x, 0 if axis is None else axis)
