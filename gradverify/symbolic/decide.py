@@ -38,26 +38,29 @@ class Assumptions:
     symbols: tuple[Expr, ...]
     simplices: tuple[tuple[Expr, ...], ...] = ()
     branch: Mapping[Expr, bool] = field(default_factory=dict)
+    on_it: Point = field(default_factory=dict)  # a point on that branch, if one is known
 
     def constrain(self, values: Field) -> None:
         """Set what is not free in a field."""
         for row in self.simplices:
             values.values[row[-1]] = (1 - sum(values(s) for s in row[:-1])) % values.p
 
-    def point(self, rng: random.Random, span: int = SPAN) -> dict[Expr, fmpq]:
-        """A rational point inside the bounds and on every simplex, unbounded entries within span / 16 of 0."""
-        at = {s: _between(s, rng, span) for s in self.symbols}
+    def point(self, rng: random.Random, fine: bool = False) -> dict[Expr, fmpq]:
+        """A rational point inside the bounds and on every simplex; a ``fine`` one needs every bit of a float, near 0."""
+        at = {s: _between(s, rng, fine) for s in self.symbols}
         for row in self.simplices:
             weights = [rng.randint(1, 9) for _ in row]
             weights[-1] += 64 * (1 + sum(weights) // 64) - sum(weights)
             at |= {s: fmpq(w, sum(weights)) for s, w in zip(row, weights, strict=True)}
         return at
 
-    def points(self, seed: int, span: int = SPAN) -> Iterable[dict[Expr, fmpq]]:
+    def points(self, seed: int, fine: bool = False) -> Iterable[dict[Expr, fmpq]]:
         """Rational points on the branch that is followed, as far as they are found."""
         rng = random.Random(seed)
+        if self.on_it and not fine and self.holds(self.on_it):
+            yield dict(self.on_it)
         for _ in range(POINTS * (1 + 8 * bool(self.branch))):
-            at = self.point(rng, span)
+            at = self.point(rng, fine)
             if self.holds(at):
                 yield at
 
@@ -69,16 +72,35 @@ class Assumptions:
             return False
 
 
-def _between(s: Expr, rng: random.Random, span: int) -> fmpq:
+class Drawn(dict[Expr, fmpq]):
+    """A point that draws the value of a symbol when it is first asked for."""
+
+    def __init__(self, assume: Assumptions, rng: random.Random) -> None:
+        super().__init__(assume.point(rng))
+        self.rng = rng
+
+    def __missing__(self, s: Expr) -> fmpq:
+        self[s] = _between(s, self.rng, False)
+        return self[s]
+
+    def says(self, h: Expr) -> bool:
+        """Does this condition hold here?"""
+        try:
+            return bool(enclose([h.args[0]], self, 100)[0] > 0)
+        except Undefined:
+            return False
+
+
+def _between(s: Expr, rng: random.Random, fine: bool) -> fmpq:
     _, low, high = s.args
-    step = fmpq(rng.randint(1, span), GRID)
+    step = fmpq(rng.getrandbits(50) + 1, 2**50) if fine else fmpq(rng.randint(1, SPAN), GRID)
     if low is None and high is None:
         return step * rng.choice((1, -1))
     if high is None:
         return low + step
     if low is None:
         return high - step
-    return low + (high - low) * fmpq(rng.randint(1, 63), 64)
+    return low + (high - low) * (step if fine else fmpq(rng.randint(1, 63), 64))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ and the real code run at that point. Anything else is UNDECIDED, with the name o
 
 from __future__ import annotations
 
+import itertools
+import random
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -26,7 +28,7 @@ from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.explain.witness import witness
 from gradverify.sampling import Sampling
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.decide import Decider, Decision, Undefined, enclose
+from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, Undefined, enclose
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.settings import Setting, settings
 from gradverify.symbolic.shim import shimmed
@@ -34,8 +36,8 @@ from gradverify.symbolic.trace import READINGS, Branches, Reading, Symbolic, Uns
 
 MOST_BRANCHES = 64  # ways through the code
 TIES = 4  # kinds of points at which ties are probed: a grid of halves, tied slices, exact kinks among them
+LEADERS = 200  # points tried until one lies on a way through the code
 REPLAYS = 2  # random points at which the real code must answer what was traced
-MODERATE = 16  # replayed points lie within 1 of 0
 TOLD = 3  # ties that a note names
 FLOATS_APART = 2.0**-36  # relative differences below this may come from constants that were rounded
 CHANCE = "zero modulo two random 61-bit primes: wrong with a chance below 2^-100"
@@ -98,7 +100,7 @@ class Proof:
         try:
             for setting in settings(subject, self.sizes):
                 scopes[setting.scope] = None
-                for run in _runs(law, setting, reading):
+                for run in _runs(law, setting, reading, seed):
                     if meter.spent:
                         raise Open("the budget was spent")
                     try:
@@ -148,25 +150,39 @@ def _probed(found: Verdict, law: Law, subject: Subject, seed: int, meter: Budget
 # -- one run: a law, a setting, one way through the code ----------------------------------------------
 
 
-def _runs(law: Law, setting: Setting, reading: Reading) -> Iterator[Run]:
-    """The law's claims once for every way through the code."""
-    prescribed: tuple[bool, ...] | None = ()
-    for _ in range(MOST_BRANCHES):
-        assert prescribed is not None
-        branches = Branches(prescribed)
+def _runs(law: Law, setting: Setting, reading: Reading, seed: int) -> Iterator[Run]:
+    """The law's claims once for every way through the code; each way is led by a point on it, where one is found."""
+    todo: list[tuple[tuple[bool, ...], tuple[tuple[Expr, bool], ...]]] = [((), ())]
+    rng = random.Random(seed)
+    for number in itertools.count():
+        if not todo:
+            return
+        if number == MOST_BRANCHES:
+            raise Unsupported(f"more than {MOST_BRANCHES} ways through the code")
+        prescribed, before = todo.pop()
+        at = _leader(setting, before, rng)
+        branches = Branches(prescribed, at.says)
         f = setting.subject
-        with shimmed(f.value, f.vjp, f.jvp), tracing(branches, reading), np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        shown = shimmed(f.value, f.vjp, f.jvp), tracing(branches, reading)
+        with shown[0], shown[1], np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
             traced = Traced(f)
             values = traced.quantities(setting)
-            decider = Decider(setting.assume)
-            oracle = Exactly(decider)
-            claims = tuple(law(**values, f=traced, D=oracle))
+            claims = tuple(law(**values, f=traced, D=Exactly(Decider(setting.assume))))
+        todo += [(way, tuple(branches.taken[: len(way)])) for way in branches.others()]
         facts = dict(branches.taken)
-        yield Run(law, setting, values, claims, facts, traced, replace(setting.assume, branch=facts))
-        prescribed = branches.following()
-        if prescribed is None:
-            return
-    raise Unsupported(f"more than {MOST_BRANCHES} ways through the code")
+        known = {s: at[s] for s in setting.assume.symbols}
+        assume = replace(setting.assume, branch=facts, on_it=known if facts else {})
+        yield Run(law, setting, values, claims, facts, traced, assume, tuple(branches.ties))
+
+
+def _leader(setting: Setting, before: tuple[tuple[Expr, bool], ...], rng: random.Random) -> Drawn:
+    """A point at which all these decisions but the last are right and the last is wrong, or just a point."""
+    at = Drawn(setting.assume, rng)
+    for _ in range(LEADERS if before else 0):
+        if all(at.says(h) == yes for h, yes in before[:-1]) and at.says(before[-1][0]) != before[-1][1]:
+            break
+        at = Drawn(setting.assume, rng)
+    return at
 
 
 @dataclass
@@ -179,11 +195,13 @@ class Run:
     claims: tuple[Claim, ...]
     facts: Mapping[Expr, bool]
     traced: Traced
-    assume: Any
+    assume: Assumptions
+    compared: tuple[Expr, ...]
 
     def decide(self, seed: int, ties: dict[str, None]) -> None:
         """Every claim holds, or Refuted or Open is raised; ties met on the way are noted."""
         decider = Decider(self.assume, seed)
+        ties |= {ex.words(u, 40): None for u in self.compared}
         for claim in self.claims:
             for place, left, right in _pairs(claim):
                 difference = self.along(left - right)
@@ -207,7 +225,7 @@ class Run:
         Code whose rounding hides its answer at one point (p - t where p has rounded to 1) is asked at another.
         """
         agreed, apart = 0, []
-        for at in self.assume.points(seed + 1, MODERATE):
+        for at in self.assume.points(seed + 1, fine=True):
             try:
                 difference = self._differs(at)
             except Undefined:

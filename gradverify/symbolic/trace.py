@@ -75,28 +75,27 @@ READINGS: tuple[tuple[str, Reading], ...] = (
 
 @dataclass
 class Branches:
-    """The decisions of one run: those prescribed first, then yes by default; a fresh one is tried later."""
+    """The decisions of one run: those prescribed first, then as a ``guide`` (a point, say) decides."""
 
     prescribed: tuple[bool, ...] = ()
+    guide: Callable[[Expr], bool] = lambda condition: True
     taken: list[tuple[Expr, bool]] = field(default_factory=list)
+    ties: dict[Expr, None] = field(default_factory=dict)  # what the code compares with 0
 
     def decide(self, h: Expr) -> bool:
         """Which way a condition goes in this run."""
-        if h.kind == ex.NUMBER:
-            return bool(h.args[0] != 0)
         for known, answer in self.taken:
             if known is h:
                 return answer
-        answer = self.prescribed[len(self.taken)] if len(self.taken) < len(self.prescribed) else True
+        place = len(self.taken)
+        answer = self.prescribed[place] if place < len(self.prescribed) else self.guide(h)
         self.taken.append((h, answer))
         return answer
 
-    def following(self) -> tuple[bool, ...] | None:
-        """The prescription of the next run, or None after the last."""
+    def others(self) -> list[tuple[bool, ...]]:
+        """The prescriptions that leave this run at one of its own decisions."""
         answers = [answer for _, answer in self.taken]
-        while answers and not answers[-1]:
-            answers.pop()
-        return (*answers[:-1], False) if answers else None
+        return [(*answers[:i], not answers[i]) for i in range(len(self.prescribed), len(answers))]
 
 
 _branches: ContextVar[Branches | None] = ContextVar("branches", default=None)
@@ -117,6 +116,14 @@ def tracing(branches: Branches, reading: Reading) -> Iterator[None]:
 def active() -> bool:
     """Is code being traced in this thread?"""
     return _branches.get() is not None
+
+
+def compared(u: Expr) -> Expr:
+    """The difference of two sides that the code compares; where it is 0 there is a tie, and that is remembered."""
+    branches = _branches.get()
+    if branches is not None and u.kind != ex.NUMBER:
+        branches.ties[u] = None
+    return u
 
 
 def truth(h: Any) -> bool:
@@ -454,12 +461,12 @@ UFUNCS: dict[str, Callable[..., Expr]] = {
     "minimum": lambda a, b: -ex.maximum(-a, -b),
     "fmin": lambda a, b: -ex.maximum(-a, -b),
     "heaviside": lambda a, b: ex.above(a) + b * ex.equals_zero(a),
-    "greater": lambda a, b: ex.above(a - b),
-    "less": lambda a, b: ex.above(b - a),
-    "greater_equal": lambda a, b: ex.at_least(a - b),
-    "less_equal": lambda a, b: ex.at_least(b - a),
-    "equal": lambda a, b: ex.ONE if a is b else ex.equals_zero(a - b),
-    "not_equal": lambda a, b: ex.ZERO if a is b else 1 - ex.equals_zero(a - b),
+    "greater": lambda a, b: ex.above(compared(a - b)),
+    "less": lambda a, b: ex.above(compared(b - a)),
+    "greater_equal": lambda a, b: ex.at_least(compared(a - b)),
+    "less_equal": lambda a, b: ex.at_least(compared(b - a)),
+    "equal": lambda a, b: ex.ONE if a is b else ex.equals_zero(compared(a - b)),
+    "not_equal": lambda a, b: ex.ZERO if a is b else 1 - ex.equals_zero(compared(a - b)),
     "logical_not": lambda a: 1 - _flag(a),
     "invert": lambda a: 1 - _flag(a),
     "logical_and": lambda a, b: _flag(a) * _flag(b),
@@ -721,13 +728,22 @@ def _sort(a: Any, axis: int = -1, **rest: Any) -> Symbolic:
     return wrapped(np.take_along_axis(x, _argsort(x.view(Symbolic), axis), axis))
 
 
-def _arg(which: int) -> Callable[..., Any]:
+def _extreme_place(es: list[Expr], sign: int) -> int:
+    """The first place of the largest entry (sign 1) or the least, along the branch in force."""
+    best = 0
+    for j in range(1, len(es)):
+        if truth(ex.above(sign * (es[j] - es[best]))):
+            best = j
+    return best
+
+
+def _arg(sign: int) -> Callable[..., Any]:
     def arg(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **rest: Any) -> Any:
         x = bare(symbolic(a))
         rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, -1)
         best = np.empty(rows.shape[:-1], np.intp)
         for i in np.ndindex(best.shape):
-            best[i] = _ordered([to_expr(e) for e in rows[i]])[which]
+            best[i] = _extreme_place([to_expr(e) for e in rows[i]], sign)
         if keepdims is True and axis is not None:
             best = np.expand_dims(best, axis)
         return best if best.ndim else int(best)
@@ -785,8 +801,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "norm": _norm,
     "sort": _sort,
     "argsort": _argsort,
-    "argmax": _arg(-1),
-    "argmin": _arg(0),
+    "argmax": _arg(1),
+    "argmin": _arg(-1),
     "array_equal": _same,
     "zeros_like": _like(0),
     "empty_like": _like(0),
