@@ -44,7 +44,7 @@ def same_answer_twice(f: Subject, x: Vectors, y: Vectors, v: Vectors, w: Vectors
     yield same_bits(f.forward(x), first, f"{f.name} answers differently the second time", about="output")
 
 
-@law(floats=True)
+@law
 def shape_and_dtype_are_kept(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Every gradient has the shape and the dtype of its input."""
     g = f.pullback(x, v)

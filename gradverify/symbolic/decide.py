@@ -25,6 +25,11 @@ POINTS = 24  # rational points at which a difference is looked for
 CASES = 10  # conditions up to which every combination is tried
 GRID = 16  # points are multiples of 1/16 below 3: exact in every floating type
 SPAN = 48
+SCALES = (fmpq(1), fmpq(1), fmpq(8), fmpq(1, 64), fmpq(64))  # of the points, in turn
+
+
+class OutOfTime(Exception):
+    """The budget was spent on the way to a decision."""
 
 
 class Undefined(Exception):
@@ -45,9 +50,9 @@ class Assumptions:
         for row in self.simplices:
             values.values[row[-1]] = (1 - sum(values(s) for s in row[:-1])) % values.p
 
-    def point(self, rng: random.Random, fine: bool = False) -> dict[Expr, fmpq]:
+    def point(self, rng: random.Random, fine: bool = False, scale: fmpq = SCALES[0]) -> dict[Expr, fmpq]:
         """A rational point inside the bounds and on every simplex; a ``fine`` one needs every bit of a float, near 0."""
-        at = {s: _between(s, rng, fine) for s in self.symbols}
+        at = {s: _between(s, rng, fine, scale) for s in self.symbols}
         for row in self.simplices:
             weights = [rng.randint(1, 9) for _ in row]
             weights[-1] += 64 * (1 + sum(weights) // 64) - sum(weights)
@@ -59,8 +64,8 @@ class Assumptions:
         rng = random.Random(seed)
         if self.on_it and not fine and self.holds(self.on_it):
             yield dict(self.on_it)
-        for _ in range(POINTS * (1 + 8 * bool(self.branch))):
-            at = self.point(rng, fine)
+        for number in range(POINTS * (1 + 8 * bool(self.branch))):
+            at = self.point(rng, fine, SCALES[0 if fine else number % len(SCALES)])
             if self.holds(at):
                 yield at
 
@@ -80,7 +85,7 @@ class Drawn(dict[Expr, fmpq]):
         self.rng = rng
 
     def __missing__(self, s: Expr) -> fmpq:
-        self[s] = _between(s, self.rng, False)
+        self[s] = _between(s, self.rng)
         return self[s]
 
     def says(self, h: Expr) -> bool:
@@ -91,16 +96,16 @@ class Drawn(dict[Expr, fmpq]):
             return False
 
 
-def _between(s: Expr, rng: random.Random, fine: bool) -> fmpq:
+def _between(s: Expr, rng: random.Random, fine: bool = False, scale: fmpq = SCALES[0]) -> fmpq:
     _, low, high = s.args
-    step = fmpq(rng.getrandbits(50) + 1, 2**50) if fine else fmpq(rng.randint(1, SPAN), GRID)
+    step = scale * (fmpq(rng.getrandbits(50) + 1, 2**50) if fine else fmpq(rng.randint(1, SPAN), GRID))
     if low is None and high is None:
         return step * rng.choice((1, -1))
     if high is None:
         return low + step
     if low is None:
         return high - step
-    return low + (high - low) * (step if fine else fmpq(rng.randint(1, 63), 64))
+    return low + (high - low) * fmpq(rng.getrandbits(30) | 1 if fine else 4 * rng.randint(1, 2**28 - 1), 2**30)
 
 
 @dataclass(frozen=True)
@@ -124,12 +129,13 @@ class Decider:
     seed: int = 0
     shared: Expansions = field(default_factory=Expansions)
     answers: dict[Expr, bool] = field(default_factory=dict)
-    fields: int = 0  # how many expressions were settled modulo primes
+    spent: Callable[[], bool] = lambda: False  # is the budget used up?
 
     def vanishes(self, e: Expr) -> bool:
         """Is this zero for all values of its symbols and whatever its conditions are?"""
         if e not in self.answers:
-            self.fields += e.kind != ex.NUMBER
+            if self.spent():
+                raise OutOfTime("the budget was spent")
             constrain = self.assume.constrain
             self.answers[e] = vanishes(e, constrain=constrain, seed=self.seed, shared=self.shared)
         return self.answers[e]
@@ -169,10 +175,12 @@ class Decider:
         if len(conditions) > CASES:
             return Decision("open", reason=f"{len(conditions)} conditions are too many to tell apart")
         for values in itertools.product((0, 1), repeat=len(conditions)):
+            if self.spent():
+                raise OutOfTime("the budget was spent")
             cases = dict(zip(conditions, values, strict=True))
             case = ex.replaced(e, {h: ex.number(v) for h, v in cases.items()})
             if not vanishes(case, constrain=self.assume.constrain, seed=self.seed, shared=self.shared):
-                if _impossible(cases, self.assume, self.seed):
+                if _impossible({**self.assume.branch, **cases}):
                     continue
                 where = ", ".join(f"{ex.words(h, 40)} = {v}" for h, v in cases.items())
                 return Decision("open", reason=f"not shown to vanish where {where}")
@@ -186,13 +194,12 @@ class Decider:
         return found or Decision("open", reason=f"no sign is known of {ex.words(e)}")
 
 
-def _impossible(cases: Mapping[Expr, int], assume: Assumptions, seed: int) -> bool:
+def _impossible(cases: Mapping[Expr, int]) -> bool:
     """Do these conditions contradict each other plainly: [a > b], [b > c] and not [a > c]?"""
-    differences: list[Expr] = [h.args[0] if v else -h.args[0] for h, v in cases.items()]
-    if any(ex._conditions(d) for d in differences):
-        return False
+    differences: list[Expr] = [h.args[0] if yes else -h.args[0] for h, yes in cases.items()]
+    plain = [d for d in differences if not ex._conditions(d)]
     for size in (2, 3, 4):
-        for some in itertools.combinations(differences, size):
+        for some in itertools.combinations(plain, size):
             if ex.total(some) is ex.ZERO:  # numbers that are all positive cannot sum to 0
                 return True
     return False
@@ -221,6 +228,8 @@ def _ball(e: Expr, of: Mapping[Expr, arb], at: Point) -> arb:
         return arb(e.args[0])
     if e.kind == ex.SYMBOL:
         return arb(at[e])
+    if e.kind == ex.INFINITE:
+        raise Undefined("an infinite constant")
     if e.kind == ex.SUM:
         out = arb(e.args[0])
         for t, k in e.args[1]:

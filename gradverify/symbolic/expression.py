@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from flint import fmpq, fmpz
 
 NUMBER, SYMBOL, SUM, PRODUCT, INDICATOR, MAX = "number", "symbol", "sum", "product", "indicator", "max"
+INFINITE = "infinite"  # a constant of the code; it must vanish (exp, max) before anything is decided
 EXP, LOG, SIN, COS, ERF, ARCTAN = "exp", "log", "sin", "cos", "erf", "arctan"
 FUNCTIONS = (EXP, LOG, SIN, COS, ERF, ARCTAN)
 
@@ -101,27 +102,44 @@ def expr(value: Any) -> Expr:
     raise TypeError(f"{type(value).__name__} is no expression")
 
 
+def infinity(sign: int) -> Expr:
+    """Plus or minus infinity, as masks have it; what is not plain about it raises ValueError."""
+    return _make(INFINITE, fmpq(1 if sign > 0 else -1))
+
+
 # -- sums and products ----------------------------------------------------------------------------
 
 
 def linear(terms: Iterable[tuple[fmpq, Expr]], const: fmpq = ZERO_Q) -> Expr:
     """const + sum of coefficient * node, like terms collected."""
     total: dict[Expr, fmpq] = {}
+    infinite: Expr | None = None
     for c, e in terms:
         if e.kind == NUMBER:
             const = const + c * e.args[0]
+        elif e.kind == INFINITE:
+            if c != 0:
+                infinite = _same_infinity(infinite, infinity(1 if c * e.args[0] > 0 else -1))
         elif e.kind == SUM:
             const = const + c * e.args[0]
             for t, k in e.args[1]:
                 total[t] = total.get(t, ZERO_Q) + c * k
         else:
             total[e] = total.get(e, ZERO_Q) + c
+    if infinite is not None:
+        return infinite
     kept = sorted(((t, k) for t, k in total.items() if k != 0), key=_by_serial)
     if not kept:
         return number(const)
     if len(kept) == 1 and const == 0 and kept[0][1] == 1:
         return kept[0][0]
     return _make(SUM, const, tuple(kept))
+
+
+def _same_infinity(one: Expr | None, other: Expr) -> Expr:
+    if one is not None and one is not other:
+        raise ValueError("infinity minus infinity")
+    return other
 
 
 def _by_serial(pair: tuple[Expr, Any]) -> int:
@@ -158,6 +176,8 @@ def product(factors: Iterable[tuple[Expr, fmpq]]) -> Expr:
                 powers[e] = powers.get(e, ZERO_Q) + n
         elif e.kind == PRODUCT:
             todo += [(f, k * n) for f, k in e.args] if n.q == 1 else _root(e, n, powers)
+        elif e.kind == INFINITE and n < 0:
+            return ZERO
         else:
             powers[e] = powers.get(e, ZERO_Q) + n
     kept = []
@@ -178,8 +198,21 @@ def product(factors: Iterable[tuple[Expr, fmpq]]) -> Expr:
     if not kept:
         return number(coefficient)
     kept.sort(key=_by_serial)
+    if any(f.kind == INFINITE for f, _ in kept):
+        return _infinite(coefficient, kept)
     monic = kept[0][0] if len(kept) == 1 and kept[0][1] == 1 else _make(PRODUCT, *kept)
     return monic if coefficient == 1 and monic.kind != SUM else linear(((coefficient, monic),))
+
+
+def _infinite(coefficient: fmpq, factors: list[tuple[Expr, fmpq]]) -> Expr:
+    """Infinity times factors of known sign."""
+    sign = coefficient
+    for f, n in factors:
+        if f.kind == INFINITE and n == 1:
+            sign = sign * f.args[0]
+        elif not positive(f):
+            raise ValueError("infinity times what may be 0")
+    return infinity(1 if sign > 0 else -1)
 
 
 def _primitive(e: Expr, *, whole: bool) -> tuple[fmpq, Expr]:
@@ -242,6 +275,8 @@ def exp(u: Expr) -> Expr:
     """e^u. exp(c log v + w) = v^c exp(w) for whole and half c; exp(-w) = 1 / exp(w)."""
     if u is ZERO:
         return ONE
+    if u.kind == INFINITE:
+        return u if u.args[0] > 0 else ZERO
     const, terms = _as_sum(u)
     out = [(t.args[0], k) for t, k in terms if t.kind == LOG and k.q in (1, 2)]
     rest = linear(((k, t) for t, k in terms if not (t.kind == LOG and k.q in (1, 2))), const)
@@ -262,6 +297,8 @@ def log(u: Expr) -> Expr:
     """The natural logarithm. log(exp w) = w; factors known to be positive come out."""
     if u.kind == EXP:
         return u.args[0]
+    if u is ZERO or u.kind == INFINITE:
+        return infinity(-1 if u is ZERO else 1)
     scale, monic = ONE_Q, u
     if u.kind == NUMBER:
         scale, monic = u.args[0], ONE
@@ -329,7 +366,7 @@ SPLIT = 2  # conditions inside a condition that are told apart case by case
 def above(u: Expr) -> Expr:
     """1 where u > 0, else 0. Off ties [u > 0] and 1 - [-u > 0] are one thing wherever u has no condition inside."""
     u = _expanded_max(u)
-    if u.kind == NUMBER:
+    if u.kind in (NUMBER, INFINITE):
         return ONE if u.args[0] > 0 else ZERO
     if positive(u):
         return ONE
@@ -412,12 +449,18 @@ def absolute(u: Expr) -> Expr:
 
 def maximum(a: Expr, b: Expr) -> Expr:
     """max(a, b) = b + (a - b) [a > b]."""
+    for one, other in ((a, b), (b, a)):
+        if one.kind == INFINITE:
+            return one if one.args[0] > 0 else other
     return b + (a - b) * above(a - b)
 
 
 def largest(entries: Sequence[Expr]) -> Expr:
     """The largest of several: opaque, so that what does not depend on it need not ask which it is."""
     flat = sorted({f for e in entries for f in (e.args if e.kind == MAX else (e,))}, key=lambda e: e.serial)
+    if infinity(1) in flat or flat == [infinity(-1)]:
+        return infinity(1 if infinity(1) in flat else -1)
+    flat = [e for e in flat if e.kind != INFINITE]
     numbers = [e for e in flat if e.kind == NUMBER]
     if numbers:
         top = max(numbers, key=lambda e: e.args[0])
@@ -514,7 +557,7 @@ def children(e: Expr) -> Iterator[Expr]:
         yield from (t for t, _ in e.args[1])
     elif e.kind == PRODUCT:
         yield from (f for f, _ in e.args)
-    elif e.kind not in (NUMBER, SYMBOL):
+    elif e.kind not in (NUMBER, SYMBOL, INFINITE):
         yield from e.args
 
 
@@ -541,7 +584,7 @@ def replaced(e: Expr, by: dict[Expr, Expr]) -> Expr:
 
 def rebuilt(node: Expr, of: dict[Expr, Expr]) -> Expr:
     """The same node over other children."""
-    if node.kind in (NUMBER, SYMBOL) or all(of[c] is c for c in children(node)):
+    if node.kind in (NUMBER, SYMBOL, INFINITE) or all(of[c] is c for c in children(node)):
         return node
     if node.kind == SUM:
         return linear(((k, of[t]) for t, k in node.args[1]), node.args[0])
@@ -619,14 +662,22 @@ def words(e: Expr, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most // 2 - 2]} ... {text[2 - most // 2 :]}"
 
 
+def _decimal(q: fmpq) -> str:
+    """A short fraction as it is, a long one as a float."""
+    text = str(q)
+    return text if len(text) <= 9 else f"{int(q.p) / int(q.q):.6g}"
+
+
 def _words(e: Expr, depth: int) -> str:
+    if e.kind == INFINITE:
+        return "inf" if e.args[0] > 0 else "-inf"
     if e.kind in (NUMBER, SYMBOL):
-        return str(e.args[0])
+        return _decimal(e.args[0]) if e.kind == NUMBER else str(e.args[0])
     if depth == 0:
         return "..."
     if e.kind == SUM:
-        parts = [f"{'' if k == 1 else '-' if k == -1 else f'{k} '}{_words(t, depth - 1)}" for t, k in e.args[1]]
-        parts += [str(e.args[0])] if e.args[0] != 0 else []
+        parts = [f"{'' if k == 1 else '-' if k == -1 else f'{_decimal(k)} '}{_words(t, depth - 1)}" for t, k in e.args[1]]
+        parts += [_decimal(e.args[0])] if e.args[0] != 0 else []
         return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
     if e.kind == PRODUCT:
         return " ".join(_words(f, depth - 1) + ("" if k == 1 else f"^{k}" if k > 0 and k.q == 1 else f"^({k})") for f, k in e.args)

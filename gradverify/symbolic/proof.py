@@ -11,7 +11,7 @@ import itertools
 import random
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.explain.witness import witness
 from gradverify.sampling import Sampling
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, Undefined, enclose
+from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, OutOfTime, Undefined, enclose
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.settings import Setting, settings
 from gradverify.symbolic.shim import shimmed
@@ -40,8 +40,12 @@ LEADERS = 200  # points tried until one lies on a way through the code
 REPLAYS = 2  # random points at which the real code must answer what was traced
 TOLD = 3  # ties that a note names
 FLOATS_APART = 2.0**-36  # relative differences below this may come from constants that were rounded
+LEFT_OUT = "left out: ties"
 CHANCE = "zero modulo two random 61-bit primes: wrong with a chance below 2^-100"
 ABOUT_FLOATS = "it speaks of floats (types, memory, overflow), and a proof of real numbers"
+
+
+PATIENCE = 30.0  # seconds for one law where no budget is given
 
 
 class Refuted(Exception):
@@ -79,18 +83,20 @@ class Proof:
         if missing or law.floats:
             return replace(blank, reason=f"{subject.name} claims no {missing}" if missing else ABOUT_FLOATS)
         meter = budget if isinstance(budget, Budget) else Budget(budget)
+        if meter.most is None:
+            meter = Budget(PATIENCE)
+        reason = ""
         for assumed, reading in READINGS:
             try:
                 found = self._verdict(blank, law, subject, seed, meter, reading)
             except Apart as close:
-                blank = replace(blank, reason=str(close))
+                reason = str(close)
                 continue
-            notes = (*found.notes, assumed) if assumed and found.status is Status.HOLDS else found.notes
-            if found.status is Status.HOLDS and found.notes and any(n.startswith("left out") for n in found.notes):
+            if found.status is Status.HOLDS:
+                found = replace(found, notes=(*found.notes, *([assumed] if assumed else [])))
                 found = _probed(found, law, subject, seed, meter, strict)
-                notes = (*found.notes, assumed) if assumed and found.status is Status.HOLDS else found.notes
-            return replace(found, notes=notes, seconds=time.perf_counter() - begun)
-        return replace(blank, seconds=time.perf_counter() - begun)
+            return replace(found, seconds=time.perf_counter() - begun)
+        return replace(blank, reason=reason, seconds=time.perf_counter() - begun)
 
     def _verdict(
         self, blank: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, reading: Reading
@@ -100,21 +106,20 @@ class Proof:
         try:
             for setting in settings(subject, self.sizes):
                 scopes[setting.scope] = None
-                for run in _runs(law, setting, reading, seed):
-                    if meter.spent:
-                        raise Open("the budget was spent")
+                for run in _runs(law, setting, reading, seed, meter):
                     try:
                         run.decide(seed, ties)
+                        run.by_floats(seed)
                         run.replay(seed)
                     except Refuted as refuted:
                         return run.failed(blank, refuted, seed, tuple(scopes))
                     done += 1
-        except (Unsupported, Open, Misfit, Broken) as obstacle:
+        except (Unsupported, Open, OutOfTime, Misfit, Broken) as obstacle:
             return replace(blank, reason=_reason(obstacle), trials=done, scope=_scope(scopes))
         except RecursionError:
             return replace(blank, reason="the expressions nest too deeply", trials=done, scope=_scope(scopes))
         left_out = _told(tuple(ties))
-        notes = (CHANCE, *((f"left out: ties {left_out}; probed by floats",) if left_out else ()))
+        notes = (CHANCE, *((f"{LEFT_OUT} {left_out}; probed by floats",) if left_out else ()))
         return replace(blank, status=Status.HOLDS, trials=done, decisive=done, scope=_scope(scopes), notes=notes)
 
 
@@ -141,6 +146,8 @@ def _told(ties: tuple[str, ...]) -> str:
 
 def _probed(found: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, strict: bool) -> Verdict:
     """What was left out, tried by floats: a failure there is one."""
+    if not any(note.startswith(LEFT_OUT) for note in found.notes):
+        return found
     probe = examine(law, subject, by=Sampling(points=TIES), seed=seed, budget=meter, strict=strict)
     if probe.status is Status.FAILS:
         return replace(found, status=Status.FAILS, findings=probe.findings, by="Proof, and Sampling at ties")
@@ -150,7 +157,7 @@ def _probed(found: Verdict, law: Law, subject: Subject, seed: int, meter: Budget
 # -- one run: a law, a setting, one way through the code ----------------------------------------------
 
 
-def _runs(law: Law, setting: Setting, reading: Reading, seed: int) -> Iterator[Run]:
+def _runs(law: Law, setting: Setting, reading: Reading, seed: int, meter: Budget) -> Iterator[Run]:
     """The law's claims once for every way through the code; each way is led by a point on it, where one is found."""
     todo: list[tuple[tuple[bool, ...], tuple[tuple[Expr, bool], ...]]] = [((), ())]
     rng = random.Random(seed)
@@ -165,9 +172,9 @@ def _runs(law: Law, setting: Setting, reading: Reading, seed: int) -> Iterator[R
         f = setting.subject
         shown = shimmed(f.value, f.vjp, f.jvp), tracing(branches, reading)
         with shown[0], shown[1], np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-            traced = Traced(f)
+            traced = Traced(f, lambda: meter.spent)
             values = traced.quantities(setting)
-            claims = tuple(law(**values, f=traced, D=Exactly(Decider(setting.assume))))
+            claims = tuple(law(**values, f=traced, D=Exactly(Decider(setting.assume, spent=traced.spent))))
         todo += [(way, tuple(branches.taken[: len(way)])) for way in branches.others()]
         facts = dict(branches.taken)
         known = {s: at[s] for s in setting.assume.symbols}
@@ -200,7 +207,7 @@ class Run:
 
     def decide(self, seed: int, ties: dict[str, None]) -> None:
         """Every claim holds, or Refuted or Open is raised; ties met on the way are noted."""
-        decider = Decider(self.assume, seed)
+        decider = Decider(self.assume, seed, spent=self.traced.spent)
         ties |= {ex.words(u, 40): None for u in self.compared}
         for claim in self.claims:
             for place, left, right in _pairs(claim):
@@ -237,6 +244,16 @@ class Run:
             if len(apart) > REPLAYS:
                 raise Open(apart[0])
 
+    def by_floats(self, seed: int) -> None:
+        """A law without an oracle is tried by the real code at a random point, types and memory included."""
+        if "D" in self.law.quantifiers:
+            return
+        for at in itertools.islice(self.assume.points(seed + 2, fine=True), 1):
+            numbers = {q: self.setting.numbers(v, at) for q, v in self.values.items()}
+            for claim in self.law(**numbers, f=self.setting.subject):
+                if judge(claim).outcome is Outcome.DISAGREES:
+                    raise Refuted(Decision("nonzero", at), None, claim)
+
     def _differs(self, at: Any) -> str:
         """How the real code's answers differ from the traced ones at a point, or nothing."""
         f, setting = self.setting.subject, self.setting
@@ -245,7 +262,7 @@ class Run:
                 continue
             values = tuple(_at(self.along, p, at) for p in out)
             known = Vectors(tuple(a for a, _ in values), tuple(b for _, b in values))
-            found = judge(Claim("equal", getattr(f, rule)(*(setting.numbers(a, at) for a in args)), known))
+            found = judge(Claim("equal", _real(f, rule, [setting.numbers(a, at) for a in args]), known))
             if found.outcome is Outcome.DISAGREES:
                 both = f"{found.left} by the code, {found.right} on symbols"
                 return f"{f.name}'s {rule} is not what was traced: at a random point {both}"
@@ -262,7 +279,9 @@ class Run:
             claims = tuple(self.law(**numbers, f=f, D=Known(self, at)))
             worst = next((j for c in claims if (j := judge(c)).outcome is Outcome.DISAGREES), None)
         except (Broken, Misfit, Undefined) as failure:
-            return replace(blank, reason=f"at a counterexample on symbols {failure}", scope=scope)
+            stale = isinstance(failure, Broken) and Symbolic.__name__ in failure.what
+            reason = "keeps what an earlier call saw: it answers numbers with symbols" if stale else f"{failure}"
+            return replace(blank, reason=f"at a counterexample on symbols {f.name} {reason}", scope=scope)
         if worst is None:
             if entry is not None and abs(entry[3] - entry[2]) <= FLOATS_APART * max(abs(entry[2]), abs(entry[3])):
                 raise Apart(f"both sides differ by {entry[3] - entry[2]:.1e} at a point, less than rounded constants may")
@@ -303,6 +322,17 @@ class Run:
         return None
 
 
+def _real(f: Subject, rule: str, given: list[Vectors]) -> Vectors:
+    """What the real code answers; raises Open where symbols of an earlier call come back."""
+    try:
+        answer: Vectors = getattr(f, rule)(*given)
+    except Broken as failure:
+        if Symbolic.__name__ in failure.what:
+            raise Open(f"{failure.rule} keeps what an earlier call saw: it answers numbers with symbols") from None
+        raise
+    return answer
+
+
 def _real_entry(f: Subject, x: Vectors, v: Vectors, refuted: Refuted) -> float | None:
     if refuted.place is None or not isinstance(refuted.claim.left, Pairing) or refuted.claim.about != "input":
         return None
@@ -335,8 +365,9 @@ def _entrywise(left: Vectors, right: Vectors, kept: Any) -> Iterator[tuple[tuple
         a, b = left[k], right[k]
         if np.shape(a) != np.shape(b):
             raise Misfit(f"shapes {np.shape(a)} and {np.shape(b)} differ")
-        if np.asarray(a).dtype.kind in "US":
-            raise Unsupported("words about arrays")
+        if np.asarray(a).dtype.kind in "US":  # words, such as a shape
+            yield (k, ()), ex.ZERO, ex.number(int(not np.array_equal(a, b)))
+            continue
         for index, l, r in zip(np.ndindex(np.shape(a)), entries(symbolic(a)), entries(symbolic(b)), strict=True):
             yield (k, index), l, r
 
@@ -361,8 +392,8 @@ def _scalar(side: Any) -> Expr:
 class Traced:
     """A Subject whose rules are run on symbols; what a law asks of a Subject, and nothing else."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(self, subject: Subject, spent: Callable[[], bool]) -> None:
+        self.subject, self.spent = subject, spent
         self.calls: list[tuple[str, tuple[Vectors, ...], tuple[Any, ...]]] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -395,12 +426,14 @@ class Traced:
 
     def observe(self, rule: str, x: Vectors, v: Vectors | None = None) -> tuple[Any, tuple[Any, ...]]:
         """Call a rule on copies: its raw answer, and the copies as it left them."""
+        if self.spent():
+            raise OutOfTime("the budget was spent")
         first = tuple(np.copy(p, subok=True) for p in v) if v is not None else ()
         leading: tuple[Any, ...] = () if v is None else (first[0] if v.bare else first,)
         handed = tuple(np.copy(p, subok=True) for p in x)
         try:
             out = getattr(self.subject, rule)(*leading, *handed, **self.subject.at)
-        except (Unsupported, Open):
+        except (Unsupported, Open, OutOfTime):
             raise
         except Exception as failure:
             label = self.subject.name if rule == "value" else f"{self.subject.name}'s {rule}"

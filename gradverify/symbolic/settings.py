@@ -96,9 +96,11 @@ def _sizes(subject: Subject, given: Mapping[str, int] | None) -> list[dict[str, 
     ranges = subject.domain.ranges
     if given is not None:
         return [{s: given.get(s, max(least, 1)) for s, least, _ in ranges}]
-    usual = {s: min(max(least, USUAL[i % 2]), most) for i, (s, least, most) in enumerate(ranges)}
-    least_ = {s: min(max(least, 1), most) for s, least, most in ranges}
-    return [usual] if least_ == usual else [usual, least_]
+    chosen = [
+        {s: min(max(least, USUAL[(i + turn) % 2]), most) for i, (s, least, most) in enumerate(ranges)} for turn in (0, 1)
+    ]
+    chosen.append({s: min(max(least, 1), most) for s, least, most in ranges})
+    return [c for i, c in enumerate(chosen) if c not in chosen[:i]]
 
 
 def _at_sizes(subject: Subject, chosen: dict[str, int], options: Mapping[str, Any]) -> Iterator[Setting]:

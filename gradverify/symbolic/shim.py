@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.trace import Symbolic, active, filled, symbolic, wrapped
+from gradverify.symbolic.trace import Symbolic, active, bare, filled, symbolic, wrapped
 
 LIBRARIES = frozenset({"numpy", "scipy", "flint", "sympy", "hypothesis", "pytest", "_pytest"})
 OWN = ("gradverify._", "gradverify.symbolic", "gradverify.points", "gradverify.oracles", "gradverify.laws")
@@ -167,15 +167,11 @@ def _making_like(real: Callable[..., Any], value: int) -> Callable[..., Any]:
 
 
 def _full(shape: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
-    if not active() or _whole(dtype) or (np.asarray(fill_value, object).dtype == object and not _finite(fill_value)):
+    if not active() or _whole(dtype) or (dtype is None and _whole(getattr(fill_value, "dtype", None))):
         return np.full(shape, fill_value, dtype, *args, **kwargs)
     out = filled(shape, 0)
     out[...] = fill_value
     return out
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, Symbolic) or bool(np.all(np.isfinite(np.asarray(value, float))))
 
 
 def _eye(N: int, M: int | None = None, k: int = 0, dtype: Any = float, **kwargs: Any) -> Any:
@@ -235,6 +231,16 @@ class _Named:
 
 
 
+class _Rows:
+    """``np.r_`` of symbols: one after the other along the only axis; anything else is NumPy's."""
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        if active() and any(isinstance(i, Symbolic) for i in items):
+            return wrapped(np.concatenate([bare(symbolic(i)).reshape(-1) for i in items]))
+        return np.r_[key]
+
+
 _MAKERS: dict[str, Any] = {
     "zeros": _making(np.zeros, 0),
     "empty": _making(np.empty, 0),
@@ -250,6 +256,7 @@ _MAKERS: dict[str, Any] = {
     "asanyarray": _array(np.asanyarray, False),
     "ascontiguousarray": _array(np.ascontiguousarray, False),
     "asfortranarray": _array(np.asfortranarray, False),
+    "r_": _Rows(),
     "sqrt": _on_numbers(np.sqrt, "sqrt"),
     "exp": _on_numbers(np.exp, "exp"),
     "log": _on_numbers(np.log, "log"),
@@ -277,5 +284,5 @@ class _Math(Shim):
 
 
 NUMPY, MATH = _Numpy(np, _MAKERS), _Math(math, _MATH)
-_BY_FUNCTION: dict[Any, Any] = {getattr(np, name): other for name, other in _MAKERS.items()}
+_BY_FUNCTION: dict[Any, Any] = {getattr(np, name): other for name, other in _MAKERS.items() if name != "r_"}
 _BY_FUNCTION |= {getattr(math, name): other for name, other in _MATH.items()}

@@ -20,7 +20,9 @@ import numpy as np
 from flint import fmpq
 
 from gradverify.symbolic import expression as ex
+from gradverify.symbolic import linear_algebra
 from gradverify.symbolic.expression import Expr
+from gradverify.symbolic.field import vanishes
 
 SHORT = 1000  # numerators and denominators of constants that are recognised
 FLOAT64 = np.dtype(np.float64)
@@ -152,8 +154,10 @@ def to_expr(value: Any) -> Expr:
     if isinstance(value, bool | np.bool_ | int | np.integer):
         return ex.number(fmpq(int(value)))
     if isinstance(value, float | np.floating):
-        if not math.isfinite(value):
-            raise Unsupported(f"the constant {value}")
+        if math.isnan(value):
+            raise Unsupported("the constant nan")
+        if math.isinf(value):
+            return ex.infinity(1 if value > 0 else -1)
         return _reading.get()(float(value))
     raise Unsupported(f"an entry of type {type(value).__name__}")
 
@@ -369,9 +373,19 @@ def _where(mask: Any, a: Any, b: Any) -> Symbolic:
         if c.kind == ex.NUMBER:
             out[i] = to_expr(x[i] if c is not ex.ZERO else y[i])
         else:
-            left, right = to_expr(x[i]), to_expr(y[i])
-            out[i] = c * left + (1 - c) * right
+            out[i] = _either(c, to_expr(x[i]), to_expr(y[i]))
     return out.view(Symbolic)
+
+
+def _either(c: Expr, left: Expr, right: Expr) -> Expr:
+    """left where the condition holds, else right; where both are then the same function there is no condition."""
+    h = c if c.kind == ex.INDICATOR else 1 - c
+    if h.kind == ex.INDICATOR:
+        yes, no = (ex.ONE, ex.ZERO) if h is c else (ex.ZERO, ex.ONE)
+        left, right = ex.replaced(left, {h: yes}), ex.replaced(right, {h: no})
+    if ex.NUMBER not in (left.kind, right.kind) and vanishes(left - right):
+        return right
+    return c * left + (1 - c) * right
 
 
 def symbolic_lazily(a: Any) -> Any:
@@ -474,9 +488,9 @@ UFUNCS: dict[str, Callable[..., Expr]] = {
     "logical_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
     "bitwise_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
     "logical_xor": lambda a, b: _flag(a) + _flag(b) - 2 * (_flag(a) * _flag(b)),
-    "isfinite": lambda a: ex.ONE,
+    "isfinite": lambda a: ex.ZERO if a.kind == ex.INFINITE else ex.ONE,
     "isnan": lambda a: ex.ZERO,
-    "isinf": lambda a: ex.ZERO,
+    "isinf": lambda a: ex.ONE if a.kind == ex.INFINITE else ex.ZERO,
     "erf": ex.erf,
     "erfc": lambda a: 1 - ex.erf(a),
     "expit": _sigmoid,
@@ -616,7 +630,8 @@ STRUCTURAL = frozenset(
     "reshape ravel transpose swapaxes moveaxis rollaxis expand_dims squeeze broadcast_to concatenate stack vstack "
     "hstack dstack column_stack row_stack tile repeat roll flip fliplr flipud rot90 take take_along_axis diag diagonal "
     "diagflat tril triu split array_split vsplit hsplit atleast_1d atleast_2d atleast_3d copy trace dot inner tensordot "
-    "outer kron einsum vdot append delete insert compress matrix_transpose sliding_window_view pad permute_dims".split()
+    "outer kron einsum vdot append delete insert compress matrix_transpose sliding_window_view pad permute_dims "
+    "resize as_strided".split()
 )
 
 
@@ -751,6 +766,25 @@ def _arg(sign: int) -> Callable[..., Any]:
     return arg
 
 
+def _matrices(function: Callable[[Any], Any], a: Any) -> Symbolic:
+    """A function of matrices on each one of a stack."""
+    stack = bare(symbolic(a))
+    try:
+        answers = [function(m) for m in stack.reshape(-1, *stack.shape[-2:])]
+    except (ValueError, ZeroDivisionError) as refusal:
+        raise Unsupported(str(refusal)) from None
+    shape = np.shape(answers[0])
+    out = np.empty((len(answers), *shape), object)
+    for place, answer in enumerate(answers):
+        out[place] = answer
+    return out.reshape((*stack.shape[:-2], *shape)).view(Symbolic)
+
+
+def _sign_and_log(a: Any) -> tuple[Symbolic, Symbolic]:
+    whole = _matrices(linear_algebra.determinant, a)
+    return _each(_sign, whole), _each(ex.log, _each(ex.absolute, whole))
+
+
 def _same(a: Any, b: Any, **rest: Any) -> bool:
     """Are these the same expressions, entry by entry?"""
     x, y = symbolic(a), symbolic(b)
@@ -801,6 +835,14 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "norm": _norm,
     "sort": _sort,
     "argsort": _argsort,
+    "nonzero": lambda a: _nonzero(a),
+    "flatnonzero": lambda a: _nonzero(a.reshape(-1))[0],
+    "argwhere": lambda a: np.transpose(_nonzero(a)),
+    "inv": lambda a: _matrices(linear_algebra.inverse, a),
+    "det": lambda a: _matrices(linear_algebra.determinant, a),
+    "cholesky": lambda a, **rest: _matrices(linear_algebra.cholesky, a),
+    "solve": lambda a, b: _matrices(linear_algebra.inverse, a) @ b,
+    "slogdet": _sign_and_log,
     "argmax": _arg(1),
     "argmin": _arg(-1),
     "array_equal": _same,
