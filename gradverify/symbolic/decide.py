@@ -17,14 +17,14 @@ from flint import arb, ctx, fmpq
 
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic.expression import Expr
-from gradverify.symbolic.field import Expansions, Field, vanishes
+from gradverify.symbolic.field import Expansions, Field, Fields
 
 Point = Mapping[Expr, fmpq]
 PRECISIONS = (100, 400, 1600)  # bits
 POINTS = 24  # rational points at which a difference is looked for
 CASES = 10  # conditions up to which every combination is tried
-GRID = 16  # points are multiples of 1/16 below 3: exact in every floating type
-SPAN = 48
+GRID = 64  # points are multiples of 1/64 below 3: exact in every floating type
+SPAN = 192
 SCALES = (fmpq(1), fmpq(1), fmpq(8), fmpq(1, 64), fmpq(64))  # of the points, in turn
 
 
@@ -59,13 +59,17 @@ class Assumptions:
             at |= {s: fmpq(w, sum(weights)) for s, w in zip(row, weights, strict=True)}
         return at
 
-    def points(self, seed: int, fine: bool = False) -> Iterable[dict[Expr, fmpq]]:
-        """Rational points on the branch that is followed, as far as they are found."""
+    def points(self, seed: int, fine: bool = False, scale: fmpq | None = None) -> Iterable[dict[Expr, fmpq]]:
+        """Rational points on the branch that is followed, as far as they are found; of several scales, or of one."""
         rng = random.Random(seed)
         if self.on_it and not fine and self.holds(self.on_it):
             yield dict(self.on_it)
         for number in range(POINTS * (1 + 8 * bool(self.branch))):
-            at = self.point(rng, fine, SCALES[0 if fine else number % len(SCALES)])
+            if fine and self.on_it:
+                at = {s: q * (1 + fmpq(rng.getrandbits(40), 2**48)) for s, q in self.on_it.items()}
+                at |= {s: self.on_it[s] for row in self.simplices for s in row}
+            else:
+                at = self.point(rng, fine, scale or SCALES[0 if fine else number % len(SCALES)])
             if self.holds(at):
                 yield at
 
@@ -128,17 +132,16 @@ class Decider:
     assume: Assumptions
     seed: int = 0
     shared: Expansions = field(default_factory=Expansions)
-    answers: dict[Expr, bool] = field(default_factory=dict)
     spent: Callable[[], bool] = lambda: False  # is the budget used up?
+
+    def __post_init__(self) -> None:
+        self.fields = Fields(self.assume.constrain, seed=self.seed, shared=self.shared)
 
     def vanishes(self, e: Expr) -> bool:
         """Is this zero for all values of its symbols and whatever its conditions are?"""
-        if e not in self.answers:
-            if self.spent():
-                raise OutOfTime("the budget was spent")
-            constrain = self.assume.constrain
-            self.answers[e] = vanishes(e, constrain=constrain, seed=self.seed, shared=self.shared)
-        return self.answers[e]
+        if self.spent():
+            raise OutOfTime("the budget was spent")
+        return self.fields.vanishes(e)
 
     def zero(self, e: Expr) -> Decision:
         """Decide whether e = 0 wherever it is defined, off ties."""
@@ -179,7 +182,7 @@ class Decider:
                 raise OutOfTime("the budget was spent")
             cases = dict(zip(conditions, values, strict=True))
             case = ex.replaced(e, {h: ex.number(v) for h, v in cases.items()})
-            if not vanishes(case, constrain=self.assume.constrain, seed=self.seed, shared=self.shared):
+            if not self.fields.vanishes(case):
                 if _impossible({**self.assume.branch, **cases}):
                     continue
                 where = ", ".join(f"{ex.words(h, 40)} = {v}" for h, v in cases.items())

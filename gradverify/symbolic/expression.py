@@ -68,13 +68,20 @@ class Expr:
 
 
 def _make(kind: str, *args: Any) -> Expr:
-    key = (kind, *args)
+    key = (kind, *map(_key, args))
     found = _known.get(key)
     if found is None:
         found = Expr()
         found.kind, found.args, found.serial = kind, args, next(_serial)
         _known[key] = found
     return found
+
+
+def _key(arg: Any) -> Any:
+    """What stands for an argument in the table: a rational by two whole numbers, whose hash is cheap."""
+    if isinstance(arg, fmpq):
+        return arg.p, arg.q
+    return tuple(map(_key, arg)) if isinstance(arg, tuple) else arg
 
 
 ONE_Q, ZERO_Q, HALF = fmpq(1), fmpq(0), fmpq(1, 2)

@@ -10,8 +10,7 @@ whatever vanishes here vanishes for the real functions too; the converse need no
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flint import fmpq, fmpz
@@ -22,7 +21,7 @@ from gradverify.symbolic.expression import Expr
 BITS = 61
 TRIES = 600  # fresh fields, until everything that stands under a root is a square
 TERMS = 4000  # terms that a product of sums may be multiplied out to
-Monomial = tuple[tuple[Expr, fmpq], ...]
+Monomial = tuple[tuple[Expr, int], ...]  # factors, with twice their exponents
 Setting = Callable[["Field"], None]  # values chosen for symbols: constraints
 
 
@@ -57,17 +56,21 @@ class Expansions:
                     total[m] = total.get(m, ex.ZERO_Q) + k * c
             return {m: c for m, c in total.items() if c != 0}
         if e.kind != ex.PRODUCT:
-            return {((e, ex.ONE_Q),): ex.ONE_Q}
-        fixed = tuple((f, k) for f, k in e.args if not (f.kind == ex.SUM and k.q == 1 and 0 < k.p <= 8))
+            return {((e, 2),): ex.ONE_Q}
+        fixed = tuple((f, _twice(k)) for f, k in e.args if not (f.kind == ex.SUM and k.q == 1 and 0 < k.p <= 8))
         out: dict[Monomial, fmpq] = {_merged(fixed): ex.ONE_Q}
         for f, k in e.args:
             if f.kind == ex.SUM and k.q == 1 and 0 < k.p <= 8:
                 terms = self.expanded(f)
                 for _ in range(int(k.p)):
                     if len(out) * len(terms) > TERMS:
-                        return {((e, ex.ONE_Q),): ex.ONE_Q}
+                        return {((e, 2),): ex.ONE_Q}
                     out = _times(out, terms)
         return out
+
+
+def _twice(k: fmpq) -> int:
+    return 2 * int(k.p) // int(k.q)
 
 
 def _times(a: Mapping[Monomial, fmpq], b: Mapping[Monomial, fmpq]) -> dict[Monomial, fmpq]:
@@ -79,15 +82,15 @@ def _times(a: Mapping[Monomial, fmpq], b: Mapping[Monomial, fmpq]) -> dict[Monom
     return {m: c for m, c in out.items() if c != 0}
 
 
-def _merged(factors: Iterable[tuple[Expr, fmpq]]) -> Monomial:
-    powers: dict[Expr, fmpq] = {}
+def _merged(factors: Iterable[tuple[Expr, int]]) -> Monomial:
+    powers: dict[Expr, int] = {}
     for f, k in factors:
-        powers[f] = powers.get(f, ex.ZERO_Q) + k
-    return tuple(sorted(((f, _once(f, k)) for f, k in powers.items() if k != 0), key=lambda p: p[0].serial))
+        powers[f] = powers.get(f, 0) + k
+    return tuple(sorted(((f, _once(f, k)) for f, k in powers.items() if k), key=lambda p: p[0].serial))
 
 
-def _once(f: Expr, k: fmpq) -> fmpq:
-    return ex.ONE_Q if f.kind == ex.INDICATOR and k > 0 else k
+def _once(f: Expr, k: int) -> int:
+    return 2 if f.kind == ex.INDICATOR and k > 0 else k
 
 
 class Field:
@@ -133,7 +136,7 @@ class Field:
         if e.kind == ex.PRODUCT:
             out = 1
             for f, k in e.args:
-                out = out * self._power(f, k) % p
+                out = out * self._power(f, _twice(k)) % p
             return out
         if e.kind == ex.EXP:
             return self._exp(self.shared.expanded(e.args[0]))
@@ -155,14 +158,15 @@ class Field:
             return self.free(e.kind, v) if v <= p - v else p - self.free(e.kind, p - v)
         return self.free(e.kind, e)  # a symbol
 
-    def _power(self, f: Expr, k: fmpq) -> int:
+    def _power(self, f: Expr, twice: int) -> int:
         base = self.values[f]
-        if k.q == 2:
+        if twice & 1:
             base = self._square_root(base)
-        n = int(k.p)
-        if n < 0 and base == 0:
+        else:
+            twice //= 2
+        if twice < 0 and base == 0:
             raise Unlucky
-        return pow(base, n, self.p)
+        return base if twice == 1 else pow(base, twice, self.p)
 
     def _square_root(self, v: int) -> int:
         """A root of v, of random sign, the same for equal v."""
@@ -238,14 +242,14 @@ class Field:
         for f, k in m:
             if f.kind == ex.EXP:
                 for rep, n in self._steps(self.shared.expanded(f.args[0])):
-                    powers[rep] = powers.get(rep, ex.ZERO_Q) + k * n
+                    powers[rep] = powers.get(rep, ex.ZERO_Q) + fmpq(k * n, 2)
             else:
-                powers[f] = powers.get(f, ex.ZERO_Q) + k
+                powers[f] = powers.get(f, ex.ZERO_Q) + fmpq(k, 2)
         return powers
 
     def _key_power(self, key: Any, n: fmpq) -> int:
         if isinstance(key, Expr):
-            return self._power(key, n)
+            return self._power(key, _twice(n))
         if n.q != 1:
             raise Unlucky
         return pow(self.free(ex.EXP, key), int(n.p), self.p)
@@ -280,43 +284,48 @@ def _prime(rng: random.Random) -> int:
             return candidate
 
 
-def fields(
-    seed: int, constrain: Setting, shared: Expansions, cases: Mapping[Expr, int] | None = None
-) -> Iterable[Field]:
-    """Fresh fields, symbols with constraints set; ends after a stated number of unlucky ones."""
-    rng = random.Random(seed)
-    for _ in count():
-        field = Field(rng, shared, cases or {})
-        constrain(field)
-        yield field
+class Fields:
+    """A few fields at once, kept from one expression to the next: common parts are evaluated once.
 
-
-def vanishes(
-    e: Expr,
-    *,
-    constrain: Setting = lambda field: None,
-    seed: int = 0,
-    shared: Expansions | None = None,
-    cases: Mapping[Expr, int] | None = None,
-    points: int = 2,
-) -> bool:
-    """Is e zero at ``points`` random points of as many random fields? Then it is zero, save a chance below 2^-50 a point.
-
-    False says nothing: identities that the field does not know are possible.
+    What vanishes in all of them is zero, save a chance below 2^-50 a field. A ``constrain`` sets symbols that
+    are not free, ``cases`` the values of conditions.
     """
-    if e.kind == ex.NUMBER:
-        return bool(e.args[0] == 0)
-    seen = tries = 0
-    for field in fields(seed, constrain, shared or Expansions(), cases):
-        tries += 1
-        if tries > TRIES:
-            return False
-        try:
-            if field(e) != 0:
-                return False
-        except (Unlucky, Rescaled, ZeroDivisionError):
-            continue
-        seen += 1
-        if seen == points:
-            return True
-    return False
+
+    def __init__(
+        self,
+        constrain: Setting = lambda field: None,
+        *,
+        seed: int = 0,
+        cases: Mapping[Expr, int] | None = None,
+        shared: Expansions | None = None,
+        count: int = 2,
+    ) -> None:
+        self.constrain, self.rng, self.cases = constrain, random.Random(seed), cases or {}
+        self.shared, self.count = shared or Expansions(), count
+        self.now: list[Field] = []
+
+    def vanishes(self, e: Expr) -> bool:
+        """Is e zero in all of them? False says nothing: there are identities that no field knows."""
+        if e.kind == ex.NUMBER:
+            return bool(e.args[0] == 0)
+        for _ in range(TRIES):
+            try:
+                return all(field(e) == 0 for field in self._all())
+            except (Unlucky, ZeroDivisionError):
+                self.now.pop(self.last)
+            except Rescaled:
+                self.now.clear()
+        return False
+
+    def _all(self) -> Iterator[Field]:
+        for place in range(self.count):
+            self.last = place
+            if place == len(self.now):
+                self.now.append(Field(self.rng, self.shared, self.cases))
+                self.constrain(self.now[-1])
+            yield self.now[place]
+
+
+def vanishes(e: Expr) -> bool:
+    """Is e zero, whatever its symbols stand for?"""
+    return Fields().vanishes(e)

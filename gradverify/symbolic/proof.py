@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from gradverify._claim import Claim
 from gradverify._examine import examine
@@ -26,6 +27,7 @@ from gradverify._tally import Budget
 from gradverify._vectors import Estimate, Misfit, Pairing, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.explain.witness import witness
+from gradverify.points.generate import laid
 from gradverify.sampling import Sampling
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, OutOfTime, Undefined, enclose
@@ -40,6 +42,9 @@ LEADERS = 200  # points tried until one lies on a way through the code
 REPLAYS = 2  # random points at which the real code must answer what was traced
 TOLD = 3  # ties that a note names
 FLOATS_APART = 2.0**-36  # relative differences below this may come from constants that were rounded
+LARGE = fmpq(1024)  # of the points at which overflow would show
+SMALL = fmpq(1, 4)  # of those at which little cancels, so that float32 keeps its digits
+COARSE = 2.0**-12  # float32, and cancellation in the thousands, may cost this share
 LEFT_OUT = "left out: ties"
 CHANCE = "zero modulo two random 61-bit primes: wrong with a chance below 2^-100"
 ABOUT_FLOATS = "it speaks of floats (types, memory, overflow), and a proof of real numbers"
@@ -102,18 +107,22 @@ class Proof:
         self, blank: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, reading: Reading
     ) -> Verdict:
         """The verdict with the code's floats read in one way; raises Apart where the floats alone may differ."""
-        done, scopes, ties = 0, dict[str, None](), dict[str, None]()
+        done, replayed, scopes, ties = 0, 0, dict[str, None](), dict[str, None]()
         try:
-            for setting in settings(subject, self.sizes):
+            for setting in settings(subject, self.sizes, several=law.derivative):
                 scopes[setting.scope] = None
                 for run in _runs(law, setting, reading, seed, meter):
                     try:
                         run.decide(seed, ties)
                         run.by_floats(seed)
                         run.replay(seed)
+                        if law.derivative and not done:
+                            run.elsewhere(seed)
                     except Refuted as refuted:
                         return run.failed(blank, refuted, seed, tuple(scopes))
-                    done += 1
+                    done, replayed = done + 1, replayed + run.replayed
+            if not replayed:
+                raise Open(f"{subject.name} has no value at any point tried, so that no trace could be replayed")
         except (Unsupported, Open, OutOfTime, Misfit, Broken) as obstacle:
             return replace(blank, reason=_reason(obstacle), trials=done, scope=_scope(scopes))
         except RecursionError:
@@ -204,6 +213,7 @@ class Run:
     traced: Traced
     assume: Assumptions
     compared: tuple[Expr, ...]
+    replayed: int = 0  # random points at which the real code answered what was traced
 
     def decide(self, seed: int, ties: dict[str, None]) -> None:
         """Every claim holds, or Refuted or Open is raised; ties met on the way are noted."""
@@ -240,9 +250,10 @@ class Run:
             agreed += not difference
             apart += [difference] if difference else []
             if agreed == REPLAYS:
-                return
+                break
             if len(apart) > REPLAYS:
                 raise Open(apart[0])
+        self.replayed = agreed
 
     def by_floats(self, seed: int) -> None:
         """A law without an oracle is tried by the real code at a random point, types and memory included."""
@@ -254,18 +265,38 @@ class Run:
                 if judge(claim).outcome is Outcome.DISAGREES:
                     raise Refuted(Decision("nonzero", at), None, claim)
 
-    def _differs(self, at: Any) -> str:
-        """How the real code's answers differ from the traced ones at a point, or nothing."""
+    def elsewhere(self, seed: int) -> None:
+        """The code answers what was traced in other types, memory layouts and sizes too; raises Open where it does not."""
+        f = self.setting.subject
+        large = next(iter(self.assume.points(seed + 3, scale=LARGE)), None)
+        usual = next(iter(self.assume.points(seed + 3, scale=SMALL)), None)
+        for at, where, how in (
+            (usual, "reversed in memory", _reversed),
+            *((usual, f"in {kind}", _in_type(kind)) for kind in f.dtypes if kind != "float64"),
+            (large, "in the thousands", _as_it_is),
+        ):
+            if at is None:
+                continue
+            try:
+                finite = all(np.isfinite(p).all() for p in f.forward(self.setting.floats(at)))
+                difference = self._differs(at, how, coarse=COARSE) if finite else ""
+            except Undefined:
+                continue
+            if difference:
+                raise Open(f"{difference} {where}")
+
+    def _differs(self, at: Any, how: Callable[[Any], Any] = lambda a: a, *, coarse: float = 0.0) -> str:
+        """How the real code's answers differ from the traced ones at a point, or nothing; a ``coarse`` share is rounding."""
         f, setting = self.setting.subject, self.setting
         for rule, args, out in self.traced.calls:
             if not all(map(setting.plain, args)):
                 continue
             values = tuple(_at(self.along, p, at) for p in out)
             known = Vectors(tuple(a for a, _ in values), tuple(b for _, b in values))
-            found = judge(Claim("equal", _real(f, rule, [setting.numbers(a, at) for a in args]), known))
-            if found.outcome is Outcome.DISAGREES:
+            found = judge(Claim("equal", _real(f, rule, [_changed(setting.numbers(a, at), how) for a in args]), known))
+            if found.outcome is Outcome.DISAGREES and not _close(found.left, found.right, coarse):
                 both = f"{found.left} by the code, {found.right} on symbols"
-                return f"{f.name}'s {rule} is not what was traced: at a random point {both}"
+                return f"{f.name}'s {rule} is not what was traced: {both} at a random point"
         return ""
 
     def failed(self, blank: Verdict, refuted: Refuted, seed: int, scopes: tuple[str, ...]) -> Verdict:
@@ -320,6 +351,27 @@ class Run:
                 name = self.setting.subject.names[k] if inside else "value"
                 return name, index, float(both[0].mid()), float(both[1].mid())
         return None
+
+
+def _close(a: Any, b: Any, share: float) -> bool:
+    """Are two numbers the same to this share of the larger? Words never are."""
+    return all(isinstance(n, float) for n in (a, b)) and abs(a - b) <= share * max(abs(a), abs(b))
+
+
+def _as_it_is(a: Any) -> Any:
+    return a
+
+
+def _reversed(a: Any) -> Any:
+    return laid(a, "reversed")
+
+
+def _in_type(kind: str) -> Callable[[Any], Any]:
+    return lambda a: a.astype(kind) if a.dtype.kind == "f" else a
+
+
+def _changed(x: Vectors, how: Callable[[Any], Any]) -> Vectors:
+    return Vectors(tuple(how(np.asarray(p)) for p in x), bare=x.bare)
 
 
 def _real(f: Subject, rule: str, given: list[Vectors]) -> Vectors:

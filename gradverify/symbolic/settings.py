@@ -84,11 +84,11 @@ class Setting:
         return np.array([int(q.p) / int(q.q) for q in values], np.float64).reshape(part.shape)
 
 
-def settings(subject: Subject, sizes: Mapping[str, int] | None) -> Iterator[Setting]:
-    """Every option, at the usual sizes and at the least ones, under every label."""
+def settings(subject: Subject, sizes: Mapping[str, int] | None, *, several: bool) -> Iterator[Setting]:
+    """Every option, at the usual sizes (``several``: and with those exchanged, and at the least), under every label."""
     choices = [dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())]
     for options in choices:
-        for chosen in _sizes(subject, sizes):
+        for chosen in _sizes(subject, sizes)[: None if several else 1]:
             yield from _at_sizes(subject.given(options), chosen, options)
 
 

@@ -128,6 +128,11 @@ def compared(u: Expr) -> Expr:
     return u
 
 
+def divisor(u: Expr) -> Expr:
+    """What the code divides by; where it may be 0 the quotient is left out, and that is remembered."""
+    return u if ex.positive(u) else compared(u)
+
+
 def truth(h: Any) -> bool:
     """The truth of a condition, along the branch in force."""
     branches = _branches.get()
@@ -438,15 +443,15 @@ UFUNCS: dict[str, Callable[..., Expr]] = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,
-    "divide": lambda a, b: a / b,
-    "true_divide": lambda a, b: a / b,
+    "divide": lambda a, b: a / divisor(b),
+    "true_divide": lambda a, b: a / divisor(b),
     "negative": lambda a: -a,
     "positive": lambda a: a,
     "conjugate": lambda a: a,
     "power": _power,
     "float_power": _power,
     "square": lambda a: a * a,
-    "reciprocal": lambda a: 1 / a,
+    "reciprocal": lambda a: 1 / divisor(a),
     "sqrt": _root,
     "cbrt": lambda a: ex.power(a, fmpq(1, 3)),
     "exp": ex.exp,
