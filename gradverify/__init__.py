@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from gradverify._verdict import Finding, Report, Verdict
     from gradverify.explain import load, sparse
     from gradverify.sampling import Sampling
+    from gradverify.search import Search
+    from gradverify.symbolic.proof import Proof
+    from gradverify.testing import suite
 
 __version__ = "0.1.0"
 
@@ -43,8 +46,10 @@ __all__ = [
     "LawBroken",
     "Misuse",
     "NothingDecided",
+    "Proof",
     "Report",
     "Sampling",
+    "Search",
     "Subject",
     "Vectors",
     "Verdict",
@@ -61,6 +66,7 @@ __all__ = [
     "raises",
     "same_bits",
     "sparse",
+    "suite",
 ]
 
 # The module that has each public name; the imports above tell type checkers the same, and a test compares the two.
@@ -73,9 +79,12 @@ _NAMES = {
     "_claim": ("equal", "at_most", "same_bits", "raises"),
     "_examine": ("examine",),
     "sampling": ("Sampling",),
+    "search": ("Search",),
+    "symbolic.proof": ("Proof",),
     "_verdict": ("Finding", "Verdict", "Report"),
     "_errors": ("Misuse", "LawBroken", "NothingDecided"),
     "explain": ("load", "sparse"),
+    "testing": ("suite",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

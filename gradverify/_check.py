@@ -12,12 +12,12 @@ import numpy as np
 
 from gradverify._domain import Sizes
 from gradverify._errors import Misuse
-from gradverify._examine import examine
+from gradverify._examine import survey
 from gradverify._law import Law
-from gradverify._method import Method
+from gradverify._method import Method, Prover
 from gradverify._subject import Subject
 from gradverify._tally import Budget
-from gradverify._verdict import Report, Status, Verdict
+from gradverify._verdict import Report, Verdict
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import laws_named, laws_of
 from gradverify.sampling import Sampling
@@ -40,7 +40,7 @@ def check(
     options: Mapping[str, Any] | None = None,
     spec: str = "",
     laws: str | Law | tuple[str | Law, ...] | None = None,
-    by: Method | None = None,
+    by: Method | Prover | None = None,
     seed: int | str = 0,
     budget: int | float | None = None,
     name: str | None = None,
@@ -70,7 +70,8 @@ def check(
     if cotangent is not None:
         if not isinstance(method, Sampling):
             raise Misuse("cotangent= fixes v for Sampling at given inputs; leave by= out.")
-        method = replace(method, cotangent=cotangent if isinstance(cotangent, tuple) else (cotangent,))
+        fixed = cotangent if isinstance(cotangent, tuple) else (cotangent,)
+        method = replace(method, instruments=replace(method.instruments, cotangent=fixed))
     verdicts: list[Verdict] = []
     with untouched_state():
         for subject in subjects:
@@ -85,26 +86,15 @@ def check(
 def run(
     subject: Subject,
     laws: tuple[Law, ...],
-    by: Method,
+    by: Method | Prover,
     *,
     seed: int = 0,
     budget: Budget | None = None,
     strict: bool = False,
-) -> Iterator[Verdict]:
-    """The verdict on each law that the subject's rules allow, as they come."""
-    failed: set[str] = set()
-    for law in laws:
-        if law.missing(subject) and len(laws) > 1:
-            continue
-        told = [name for name in law.after if name in failed]
-        if told:
-            reason = f"not judged: it rests on {told[0]}, which fails"
-            verdict = Verdict(subject.name, law.name, law.statement, Status.UNDECIDED, by.name, reason=reason)
-        else:
-            verdict = examine(law, subject, by=by, seed=seed, budget=budget, strict=strict)
-        if verdict.status is Status.FAILS:
-            failed.add(law.name)
-        yield verdict
+) -> tuple[Verdict, ...]:
+    """The verdict on each law that the subject's rules allow; one law alone is judged, or said to be missing a rule."""
+    allowed = tuple(law for law in laws if not law.missing(subject)) if len(laws) > 1 else laws
+    return survey(allowed, subject, by=by, seed=seed, budget=budget, strict=strict)
 
 
 @contextmanager

@@ -1,13 +1,16 @@
-"""``examine`` is the one loop: it tries one law on one subject at a method's points and gives the verdict.
+"""``survey`` is the one loop: it tries laws on one subject at a method's points and gives their verdicts.
 
-Trials come from the Method and each is judged; a disagreement is looked at again, along fresh
-directions and with another oracle, and excused where a kink explains it, before it is a Finding; and
-every cell (argument x dtype x options) has to be decided before the verdict HOLDS.
+Trials come from the Method, and every law still open judges each; a disagreement is looked at again, along
+fresh directions and with another oracle, and excused where a kink explains it, before it is a Finding; and
+every cell (argument x dtype x options) has to be decided before a verdict HOLDS. ``examine`` is a survey of one law.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -15,11 +18,11 @@ import numpy as np
 from gradverify._claim import Claim
 from gradverify._judge import Judgement, judge
 from gradverify._law import Law
-from gradverify._method import Excuse, Method, Trial
+from gradverify._method import Excuse, Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._tally import RANK, Budget, Tally, verdict
-from gradverify._vectors import CannotHere, Estimate, Misfit
-from gradverify._verdict import Outcome, Verdict
+from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
+from gradverify._verdict import Finding, Outcome, Status, Verdict
 
 ATTEMPTS = 2  # directions and cotangents tried at every point
 LOOKS = 5  # fresh ones tried before a disagreement is confirmed
@@ -34,11 +37,15 @@ class Undecidable(Broken):
         self.reason = reason
 
 
+class Random(Undecidable):
+    """The function answers at random: no point can be judged."""
+
+
 def examine(
     law: Law,
     subject: Subject,
     *,
-    by: Method,
+    by: Method | Prover,
     seed: int = 0,
     budget: int | float | Budget | None = None,
     strict: bool = False,
@@ -48,31 +55,170 @@ def examine(
     ``budget`` is looked at between points. ``strict`` refuses a value that is right as the chain rule
     goes but is not the derivative at an isolated point.
     """
-    start, tally = time.perf_counter(), Tally()
+    (verdict,) = survey((law,), subject, by=by, seed=seed, budget=budget, strict=strict)
+    return verdict
+
+
+def survey(
+    laws: Sequence[Law],
+    subject: Subject,
+    *,
+    by: Method | Prover,
+    seed: int = 0,
+    budget: int | float | Budget | None = None,
+    strict: bool = False,
+) -> tuple[Verdict, ...]:
+    """The verdict on each law, in their order, all of them judged at the same points.
+
+    A law that breaks is closed, and so are the later ones that rest on it: those are not judged.
+    """
+    start = time.perf_counter()
     meter = budget if isinstance(budget, Budget) else Budget(budget)
-    missing = law.missing(subject)
-    if missing:
-        tally.reasons.append(f"{subject.name} claims no {missing}")
-    for trial in by.trials(meter.counted(subject), law, seed) if not missing else ():
-        if tally.points and meter.spent:
-            tally.notes.append("stopped: the budget was spent")
-            break
+    if isinstance(by, Prover):
+        return _decided(laws, subject, by, seed, meter, strict)
+    loop = _Survey(by, tuple(laws), tuple(Tally() for _ in laws), meter, strict)
+    for law, tally in loop.pairs:
+        missing = law.missing(subject)
+        tally.closed = bool(missing)
+        tally.reasons += [f"{subject.name} claims no {missing}"] if missing else []
+    if loop.open:
+        by.drive(meter.counted(subject), seed, loop)
+    for law, tally in loop.pairs:
+        if law.derivative and not tally.findings and set(tally.cells.values()) == {"zero"}:
+            _look_beside(law, subject, by, tally, seed)
+    shared = (time.perf_counter() - start - sum(tally.seconds for tally in loop.tallies)) / max(len(laws), 1)
+    verdicts: list[Verdict] = []
+    for law, tally in loop.pairs:
+        told = _not_judged(law, subject, by.name, verdicts)
+        verdicts.append(told or verdict(law, subject, by.name, tally, tally.seconds + shared))
+    return tuple(verdicts)
+
+
+def _not_judged(law: Law, subject: Subject, by: str, before: Sequence[Verdict]) -> Verdict | None:
+    """The verdict on a law that rests on one that fails."""
+    told = [v.law for v in before if v.status is Status.FAILS and v.law in law.after]
+    reason = f"not judged: it rests on {told[0]}, which fails" if told else ""
+    return Verdict(subject.name, law.name, law.statement, Status.UNDECIDED, by, reason=reason) if told else None
+
+
+def _decided(
+    laws: Sequence[Law], subject: Subject, by: Prover, seed: int, meter: Budget, strict: bool
+) -> tuple[Verdict, ...]:
+    """The verdicts of a Method that needs no points."""
+    verdicts: list[Verdict] = []
+    for law in laws:
+        told = _not_judged(law, subject, by.name, verdicts)
+        verdicts.append(told or by.verdict(law, subject, seed=seed, budget=meter, strict=strict))
+    return tuple(verdicts)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """The Loop that a Method is handed: a Tally for each law."""
+
+    by: Method
+    laws: tuple[Law, ...]
+    tallies: tuple[Tally, ...]
+    meter: Budget
+    strict: bool
+
+    @property
+    def pairs(self) -> tuple[tuple[Law, Tally], ...]:
+        return tuple(zip(self.laws, self.tallies, strict=True))
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The laws not closed yet; a spent budget closes those that have been tried at a point."""
+        if self.meter.spent:
+            for tally in self.tallies:
+                if tally.points and not tally.closed:
+                    tally.notes.append("stopped: the budget was spent")
+                    tally.closed = True
+        return tuple(law.name for law, tally in self.pairs if not tally.closed)
+
+    def judge(self, trial: Trial) -> tuple[Finding, ...]:
+        """Every open law at this point, in order; one that breaks closes those that rest on it."""
+        point, found = _Point(trial), []
+        for number, (law, tally) in enumerate(self.pairs):
+            if tally.closed:
+                continue
+            broken = any(t.findings and other.name in law.after for other, t in self.pairs[:number])
+            tally.closed = broken or not self._tried(law, point, tally)
+            found += tally.findings
+        return tuple(found)
+
+    def again(self, trial: Trial, law: str) -> Finding | None:
+        """What the law finds there, on a Tally of its own; nothing once the budget is spent."""
+        if self.meter.spent:
+            return None
+        (chosen, own), aside = next(pair for pair in self.pairs if pair[0].name == law), Tally()
+        self._tried(chosen, _Point(trial), aside)
+        own.seconds += aside.seconds
+        return aside.findings[0] if aside.findings else None
+
+    def keep(self, finding: Finding) -> None:
+        """The finding in place of the one that its law has."""
+        for law, tally in self.pairs:
+            if law.name == finding.law:
+                tally.findings[:] = [finding]
+
+    def stop(self, reason: str) -> None:
+        """Whatever is still open is closed, undecided for this reason."""
+        for tally in self.tallies:
+            tally.stopped = tally.stopped if tally.closed else reason
+            tally.closed = True
+
+    def _tried(self, law: Law, point: _Point, tally: Tally) -> bool:
+        start = time.perf_counter()
         tally.points += 1
-        if not _try(law, trial, by, tally, strict):
-            break
-    if law.derivative and not tally.findings and set(tally.cells.values()) == {"zero"}:
-        _look_beside(law, subject, by, tally, seed)
-    return verdict(law, subject, by.name, tally, time.perf_counter() - start)
+        with np.errstate(all="ignore"):  # what overflows is judged, not warned of
+            goes_on = _try(law, point, self.by.instruments, tally, self.strict)
+        tally.seconds += time.perf_counter() - start
+        return goes_on
 
 
 # -- one point ------------------------------------------------------------------------------------
 
 
-def _try(law: Law, trial: Trial, by: Method, tally: Tally, strict: bool) -> bool:
+@dataclass(frozen=True)
+class _Point:
+    """A trial, and what every law asks of it first, computed once."""
+
+    trial: Trial
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trial", replace(self.trial, draw=cache(self.trial.draw)))
+
+    @cached_property
+    def value(self) -> Vectors:
+        """f(x)."""
+        return self.trial.subject.forward(self.trial.x)
+
+    @cached_property
+    def steady(self) -> bool:
+        """Is f(x) the same when it is asked for again?"""
+        again = self.trial.subject.forward(self.trial.x)
+        return all(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(self.value, again, strict=True))
+
+    @cached_property
+    def smooth(self) -> tuple[int, ...]:
+        """The positions of the floating arguments with entries."""
+        x = self.trial.x
+        return tuple(k for k in self.trial.subject.domain.smooth if x[k].dtype.kind == "f" and x[k].size)
+
+    @cached_property
+    def claimed(self) -> tuple[int, ...]:
+        """Those of them for which the vjp answers a gradient."""
+        g = self.trial.subject.pullback(self.trial.x, self.trial.draw(0, self.smooth)["v"])
+        return tuple(k for k in self.smooth if g[k].size)
+
+
+def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -> bool:
     """Try the law at one point; False where no further point would say more."""
+    trial = point.trial
     tally.reached.setdefault(trial.cell, False)
     try:
-        judged = _prepared(law, trial, first=tally.points <= 1)
+        judged = _prepared(law, point, first=tally.points <= 1)
         tally.reached[trial.cell] = True
         if law.derivative:
             for k in judged:
@@ -81,42 +227,35 @@ def _try(law: Law, trial: Trial, by: Method, tally: Tally, strict: bool) -> bool
     except Misfit as misfit:
         tally.reasons.append(f"not judged: the gradient has not its input's shape ({misfit})")
         return False
-    except Undecidable as point:
+    except Undecidable as unable:
         tally.left_out += 1
-        tally.reasons.append(point.reason)
+        tally.reasons.append(unable.reason)
+        return not (law.derivative and isinstance(unable, Random))
     except Broken as failure:
         _refused(law, trial, by, failure, tally)
     return not tally.findings
 
 
-def _prepared(law: Law, trial: Trial, first: bool) -> tuple[int, ...]:
+def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
     """The positions of the arguments whose derivative is claimed here; raises where the point cannot be judged."""
-    f, x = trial.subject, trial.x
-    y = f.forward(x)
-    if first:
-        again = f.forward(x)
-        if any(not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(y, again, strict=True)):
-            raise Undecidable(
-                f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in"
-            )
+    f, y = point.trial.subject, point.value
+    if first and not point.steady:
+        raise Random(f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in")
     if law.derivative and any(p.dtype.kind != "f" for p in y):
         kinds = ", ".join(sorted({p.dtype.name for p in y if p.dtype.kind != "f"}))
         raise Undecidable(f"{f.name} returns {kinds}; a derivative needs floating outputs")
     if law.derivative and not any(p.size for p in y):
         raise Undecidable(f"{f.name} returns no entry here")
     if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if p.dtype.kind == "f"):
-        raise Undecidable(f"{f.name} is not finite at {trial.where}")
-    smooth = tuple(k for k in f.domain.smooth if x[k].dtype.kind == "f" and x[k].size)
+        raise Undecidable(f"{f.name} is not finite at {point.trial.where}")
     if f.vjp is None or "v" not in law.quantifiers:
-        return smooth
-    g = f.pullback(x, trial.draw(0, smooth)["v"])
-    claimed = tuple(k for k in smooth if g[k].size)
-    if law.derivative and not claimed:
-        raise Undecidable("every gradient is None" if smooth else "no input is a floating array with entries")
-    return claimed
+        return point.smooth
+    if law.derivative and not point.claimed:
+        raise Undecidable("every gradient is None" if point.smooth else "no input is a floating array with entries")
+    return point.claimed
 
 
-def _judge_point(law: Law, trial: Trial, by: Method, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
+def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
     """Two attempts, and then every argument by itself that those did not decide."""
     drawn = {"u", "v"} & set(law.quantifiers)
     seen: dict[int, str] = {}
@@ -133,7 +272,7 @@ def _judge_point(law: Law, trial: Trial, by: Method, tally: Tally, judged: tuple
 def _attempt(
     law: Law,
     trial: Trial,
-    by: Method,
+    by: Instruments,
     tally: Tally,
     attempt: int,
     judged: tuple[int, ...],
@@ -179,7 +318,7 @@ def _attempt(
 def _settle(
     law: Law,
     trial: Trial,
-    by: Method,
+    by: Instruments,
     tally: Tally,
     attempt: int,
     judged: tuple[int, ...],
@@ -212,7 +351,7 @@ def _settle(
 
 
 def _second_look(
-    law: Law, trial: Trial, by: Method, attempt: int, judged: tuple[int, ...]
+    law: Law, trial: Trial, by: Instruments, attempt: int, judged: tuple[int, ...]
 ) -> tuple[dict[str, Any], Claim, Judgement] | None:
     """The same attempt and fresh ones, with a second oracle: does the disagreement stand, or is nothing known here?"""
     misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
@@ -236,7 +375,7 @@ def _second_look(
     return None
 
 
-def _refused(law: Law, trial: Trial, by: Method, failure: Broken, tally: Tally) -> None:
+def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Tally) -> None:
     """The code raised: the function's own refusal is no evidence; a rule's is, where the function answers."""
     try:
         trial.subject.forward(trial.x)
@@ -257,9 +396,9 @@ def _refused(law: Law, trial: Trial, by: Method, failure: Broken, tally: Tally) 
 
 def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int) -> None:
     """Where the derivative is zero at the only point, a right claim beside it shows that a wrong one would be seen."""
-    for trial in by.beside(subject, law, seed):
+    for trial in by.instruments.beside(subject, seed):
         other = Tally()
-        if _try(law, trial, by, other, False) and "decisive" in other.cells.values():
+        if _try(law, _Point(trial), by.instruments, other, False) and "decisive" in other.cells.values():
             tally.notes.append(f"zero at this point; not zero, and right, {trial.where}")
             tally.cells.update({key: sight for key, sight in other.cells.items() if sight == "decisive"})
             return

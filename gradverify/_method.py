@@ -1,16 +1,17 @@
-"""A Method supplies the points of a domain, and an Oracle the trusted derivatives there: the two interfaces."""
+"""A Method brings the points of a domain to one loop, and an Oracle gives the trusted derivatives: the interfaces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gradverify._judge import Judgement
 from gradverify._law import Law
 from gradverify._subject import Subject
+from gradverify._tally import Budget
 from gradverify._vectors import CannotHere, Estimate, Vectors
-from gradverify._verdict import Finding, Outcome
+from gradverify._verdict import Finding, Outcome, Verdict
 
 
 class Oracle(Protocol):
@@ -47,15 +48,11 @@ class Trial:
     where: str  # the kind of point, in words
     draw: Callable[[int, tuple[int, ...]], dict[str, Any]]  # attempt, judged positions -> u v w a y
     seed: int = 0  # what the draws, and a witness, start from
+    key: tuple[int, ...] = ()  # what tells these draws from those of other points of the same seed
 
 
-class Method(Protocol):
-    """Where the points of a domain come from, and which oracle they are judged by."""
-
-    @property
-    def name(self) -> str:
-        """The method in a word."""
-        ...
+class Instruments(Protocol):
+    """What a point is judged with: two oracles, what a kink excuses, and the words for a disagreement."""
 
     @property
     def oracle(self) -> Oracle:
@@ -67,11 +64,7 @@ class Method(Protocol):
         """The same with a second opinion."""
         ...
 
-    def trials(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
-        """The points, plain ones first."""
-        ...
-
-    def beside(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
+    def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """Points beside the only one, for where its derivative is zero; none where points are generated."""
         ...
 
@@ -85,4 +78,61 @@ class Method(Protocol):
 
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry at which a confirmed disagreement shows."""
+        ...
+
+
+class Loop(Protocol):
+    """The one loop, as a Method sees it: many laws are judged at each point that is brought."""
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The laws that a further point could say more of; none once the budget is spent."""
+        ...
+
+    def judge(self, trial: Trial) -> tuple[Finding, ...]:
+        """Judge one more point by every law still open; the findings of those that break there, which closes them."""
+        ...
+
+    def again(self, trial: Trial, law: str) -> Finding | None:
+        """The finding of this law at another point, which counts for nothing: for looking for a smaller one."""
+        ...
+
+    def keep(self, finding: Finding) -> None:
+        """Let this finding stand in place of the one that its law has."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """No more points can be made, for this reason; what is not broken by now stays undecided."""
+        ...
+
+
+class Method(Protocol):
+    """Where the points of a domain come from, and what they are judged with."""
+
+    @property
+    def name(self) -> str:
+        """The method in a word."""
+        ...
+
+    @property
+    def instruments(self) -> Instruments:
+        """What its points are judged with."""
+        ...
+
+    def drive(self, subject: Subject, seed: int, loop: Loop) -> None:
+        """Bring the points to the loop, plain ones first, until it is done or there are no more."""
+        ...
+
+
+@runtime_checkable
+class Prover(Protocol):
+    """A Method that needs no points: it decides a law as a whole."""
+
+    @property
+    def name(self) -> str:
+        """The method in a word."""
+        ...
+
+    def verdict(self, law: Law, subject: Subject, *, seed: int, budget: Budget, strict: bool) -> Verdict:
+        """The verdict, never an exception for what the subject's code does."""
         ...

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gradverify._verdict import Finding, Report, Verdict
 
 DECISIVE = "decisive: a sign, a lost entry, or 1 % (16 eps of the type, if that is more) would have been seen"
+PROVED = "zero modulo two random 61-bit primes, wrong with a chance below 2^-100"
 REPORT = ("status", "seed", "notes", "skipped", "facts")
 VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
@@ -78,6 +79,11 @@ def within(f: Finding) -> str:
     return f" (to within {f.error:.1e})" if isinstance(f.error, float) and 0 < f.error < math.inf else ""
 
 
+def proved(v: Verdict) -> bool:
+    """Does it hold by proof, for all real inputs?"""
+    return v.status == "HOLDS" and PROVED in v.notes
+
+
 def plain(report: Report) -> str:
     """The whole report for a pipe or a log."""
     lines: list[str] = []
@@ -85,7 +91,8 @@ def plain(report: Report) -> str:
     for subject in subjects:
         own = [v for v in report.verdicts if v.subject == subject]
         widest = max(own, key=lambda v: v.trials)
-        lines.append(f"{clean(subject)}, by {widest.by}: {clean(widest.scope)}" if widest.scope else clean(subject))
+        scope = "" if proved(widest) else f": {clean(widest.scope)}"
+        lines.append(f"{clean(subject)}, by {widest.by}{scope}" if widest.scope else clean(subject))
         reasons = {v.reason for v in own}
         if len(own) > 1 and len(reasons) == 1 and "" not in reasons:
             lines.append(f"  {own[0].status:<9} every law: {clean(own[0].reason)}")
@@ -93,17 +100,19 @@ def plain(report: Report) -> str:
         width = max(len(v.law) for v in own)
         for v in own:
             detail = f"{v.decisive} of {v.trials} trials decisive" if v.trials else ""
+            detail = f"proved for {clean(v.scope)}" if proved(v) else detail
             seen = sees(v)
             detail += f", sees {seen}" if seen and v.status == "HOLDS" else ""
             lines.append(f"  {v.status:<9} {v.law:<{width}}  {detail}".rstrip())
             if v.reason:
                 lines.append(f"            {clean(v.reason)}")
-            lines += [f"            note: {clean(n)}" for n in v.notes]
+            lines += [f"            note: {clean(n)}" for n in v.notes if n != PROVED]
     for v in report.verdicts:
         if v.status == "FAILS":
             lines += ["", *failure(v)]
     lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
-    lines += [DECISIVE] if any(v.decisive for v in report.verdicts) else []
+    lines += [DECISIVE] if any(v.decisive and not proved(v) for v in report.verdicts) else []
+    lines += [f"proved: {PROVED}"] if any(map(proved, report.verdicts)) else []
     lines.append(summary(report))
     return "\n".join(lines)
 

@@ -62,6 +62,9 @@ class Tally:
     reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    closed: bool = False  # would no further point say more?
+    stopped: str = ""  # why the method could make no more points
+    seconds: float = 0.0  # spent on this law by itself
 
     def record(self, name: str, cell: str, sight: str, smallest: float | None = None) -> None:
         """One more trial of this cell; the best counts."""
@@ -109,6 +112,8 @@ def _status(law: Law, tally: Tally) -> tuple[Status, str]:
     if tally.findings:
         return Status.FAILS, ""
     reasons = [r for r in tally.reasons if r]
+    if tally.stopped:
+        return Status.UNDECIDED, tally.stopped
     if not tally.cells:
         return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
     blunt = [key for key, sight in tally.cells.items() if sight == "blunt"]

@@ -94,7 +94,7 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The inner product of two vectors of symbols, not multiplied out: known exactly, whatever the symbols stand for."""
+    """The inner product of two vectors of symbols, not multiplied out: exact, whatever they stand for."""
 
     left: Vectors
     right: Vectors
@@ -136,7 +136,7 @@ class Vectors:
     @np.errstate(all="ignore")
     def __add__(self, other: Vectors) -> Vectors:
         if self.symbolic or other.symbolic:
-            return Vectors(tuple(_fit(a, b) or a + b for a, b in zip(self, other, strict=True)), bare=self.bare)
+            return Vectors(tuple(_sum(a, b) for a, b in zip(self, other, strict=True)), bare=self.bare)
         parts, error = [], []
         answers = self.answers + other.answers
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
@@ -199,6 +199,11 @@ class Vectors:
 def _fit(a: Array, b: Array) -> None:
     if a.shape != b.shape:
         raise Misfit(f"shapes {a.shape} and {b.shape} differ")
+
+
+def _sum(a: Array, b: Array) -> Array:
+    _fit(a, b)
+    return np.asanyarray(a + b)
 
 
 def wide(a: Array) -> Array:

@@ -1,172 +1,47 @@
-"""The Method Sampling: seeded floats, plain points first, judged by the ladder of oracles."""
+"""The Method Sampling: seeded floats, plain points first, every point the same again for the same seed."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from gradverify._judge import Judgement
-from gradverify._law import Law
-from gradverify._method import Excuse, Trial
-from gradverify._subject import Broken, Subject, step_of
-from gradverify._vectors import Vectors, vectors
-from gradverify._verdict import Finding, Outcome
-from gradverify.explain.locate import locate
-from gradverify.explain.witness import witness
-from gradverify.oracles import kinks
-from gradverify.oracles.extended import lifted
-from gradverify.oracles.ladder import Ladder
-from gradverify.oracles.line import relaid, tangent
+from gradverify._method import Loop, Trial
+from gradverify._subject import Subject
+from gradverify._vectors import Vectors
+from gradverify.floats import Floats, named, typical
 from gradverify.points import KINDS, Seeded, point
-
-FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
-GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default).
-
-    ``cotangent`` fixes v at a given point, as a witness does.
-    """
+    """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default)."""
 
     points: int = len(KINDS)
-    cotangent: tuple[Any, ...] | None = None
-    oracle: Ladder = field(default_factory=Ladder, compare=False)
-    careful: Ladder = field(default_factory=lambda: Ladder(careful=True), compare=False)
+    instruments: Floats = field(default_factory=Floats, compare=False)
     name: str = "Sampling"
 
-    def trials(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
+    def drive(self, subject: Subject, seed: int, loop: Loop) -> None:
+        """Bring every point of ``trials`` while any law is open."""
+        for trial in self.trials(subject, seed):
+            if not loop.open:
+                return
+            loop.judge(trial)
+
+    def trials(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """Every combination of dtype and options at the plain point, then the other kinds of points."""
         choices = [dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())]
         if subject.domain.fixed:
             for options in choices:
-                x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
-                yield self._trial(subject.given(options), x, "the given inputs", seed, (0,))
+                yield self.instruments.given(subject, options, seed)
             return
-        subject = dataclasses.replace(subject, typical=_typical(subject, seed))
+        subject = typical(subject, seed)
         for number, kind in enumerate(KINDS[: self.points]):
             for dtype in subject.dtypes:
                 for options in choices if number == 0 else choices[number % len(choices) :][:1]:
-                    key = (zlib.crc32(subject.name.encode()), number, zlib.crc32(dtype.encode()))
+                    key = (named(subject.name), number, named(dtype))
                     source = Seeded(np.random.default_rng([seed, *key]))
                     x = Vectors(point(subject.domain, kind, dtype, source, subject.literals))
-                    yield self._trial(subject.given(options), x, kind.name, seed, key)
-
-    def beside(self, subject: Subject, law: Law, seed: int) -> Iterator[Trial]:
-        """The given point moved by about 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways."""
-        if not subject.domain.fixed:
-            return
-        x = vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
-        for number, distance in enumerate((2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))):
-            parts, rng = list(x.parts), np.random.default_rng([seed, number])
-            for k in subject.domain.smooth:
-                low, high = subject.domain.bounds(k)
-                far = distance * rng.uniform(0.5, 1.5, x[k].shape) * np.maximum(np.abs(x[k]), 1.0)
-                moved = x[k].astype(np.float64) + far
-                parts[k] = relaid(np.asarray(np.clip(moved, low, high).astype(x[k].dtype)), x[k])
-            yield self._trial(subject, Vectors(tuple(parts)), f"{distance:+.0e} beside it", seed, (1, number))
-
-    def _trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
-        kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if a.dtype.kind == "f")) or "no floats"
-        cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
-
-        def draw(attempt: int, judged: tuple[int, ...]) -> dict[str, Any]:
-            rng = np.random.default_rng([seed, *key, attempt])
-            return self.quantities(subject, x, rng, judged, attempt)
-
-        return Trial(subject, x, cell, where, draw, seed)
-
-    def quantities(
-        self, subject: Subject, x: Vectors, rng: np.random.Generator, judged: tuple[int, ...], attempt: int
-    ) -> dict[str, Any]:
-        """Fresh u (on float64 copies of x), v, w, a, and a point y beside x."""
-        y = subject.forward(x)
-        constrained = _constrained(subject, x, judged)
-        u = tangent(subject, lifted(x), rng, judged, constrained=constrained)
-        v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
-        if self.cotangent is not None:
-            v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
-        return {"u": u, "v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))], "y": beside(subject, x, u)}
-
-    def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
-        """What the slopes nearby allow, asked on float64 copies."""
-        y, w = lifted(trial.x), lifted(values["v"])
-        rng = np.random.default_rng(trial.seed)
-        try:
-            if "vjp" not in law.needs:
-                return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
-            claimed = trial.subject.pullback(y, w)  # a joint kink shows only if every argument moves
-            judged = tuple(k for k, p in enumerate(claimed) if p.size)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
-        except Broken as failure:
-            return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
-
-    def refusal(self, law: Law, trial: Trial, what: str, cause: str) -> Finding:
-        """What was raised, and the line that raises it again."""
-        line = witness(trial.subject, law.name, trial.x.parts, (), trial.seed)
-        return Finding(law.name, "", None, what, "an answer", 0.0, cause, line, trial.cell, trial.where, trial.x.parts)
-
-    def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
-        """The entry where it shows, and the line that reproduces it."""
-        return locate(law, trial, values, found, excuse)
-
-
-def _typical(subject: Subject, seed: int) -> float:
-    """The median |f| at a moderate point; 0 where the function refuses it."""
-    source = Seeded(np.random.default_rng([seed, zlib.crc32(subject.name.encode())]))
-    x = Vectors(point(subject.domain, KINDS[0], subject.dtypes[0], source, subject.literals))
-    try:
-        sizes = np.concatenate([np.abs(p).astype(np.float64).ravel() for p in subject.forward(x)])
-    except Broken:
-        return 0.0
-    finite = sizes[np.isfinite(sizes)]
-    return float(np.median(finite)) if finite.size else 0.0
-
-
-def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
-    """A dense cotangent in the output's type, no entry 0.
-
-    ``short`` ones are multiples of 1/8 below 4, so that sums of them stay exact; the others have three
-    decimals and so need every bit: a detour through a coarser type shows.
-    """
-    parts = []
-    for p in y:
-        v = rng.standard_normal(p.shape)
-        v = np.clip(np.round(GRID * v), -31, 31) / GRID if short else np.round(v, 3)
-        v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
-        parts.append(np.asarray(v).astype(p.dtype if p.dtype.kind == "f" else np.float64))
-    return Vectors(tuple(parts), bare=y.bare)
-
-
-def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
-    """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
-    parts = tuple(
-        relaid(np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype), a) if d.size else a
-        for a, d in zip(x, u, strict=True)
-    )
-    return Vectors(parts, bare=x.bare)
-
-
-def _constrained(subject: Subject, x: Vectors, judged: tuple[int, ...]) -> bool:
-    """Must simplex arguments keep their sums? Only where the function refuses inputs off the simplex."""
-    kinds = tuple(subject.domain.arguments.values())
-    simplex = [k for k in judged if kinds[k].kind == "simplex"]
-    if not simplex:
-        return False
-    parts = list(x.parts)
-    for k in simplex:
-        parts[k] = (
-            x[k] + np.asarray(2.0**-8 * step_of(x[k]) * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)
-        ).astype(x[k].dtype)
-    try:
-        subject.forward(Vectors(tuple(parts)))
-    except Broken:
-        return True
-    return False
+                    yield self.instruments.trial(subject.given(options), x, kind.name, seed, key)

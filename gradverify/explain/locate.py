@@ -77,7 +77,8 @@ def wrong_entry(
         return None
 
     def claim(u: Vectors) -> Estimate:
-        return g.inner(u) if g is not None else f.pushforward(y, u).inner(w)
+        found: Estimate = g.inner(u) if g is not None else f.pushforward(y, u).inner(w)
+        return found
 
     if g is not None:
         for k in judged:

@@ -41,15 +41,28 @@ def load(path: str) -> ModuleType:
     return module
 
 
+def written(a: Array) -> int:
+    """How many of its entries the text of an array has to name."""
+    return len(_kept(a)) if _sparse(a) else a.size
+
+
+def _kept(a: Array) -> Array:
+    """The places of the entries that are not a plain 0."""
+    return np.argwhere((a != 0) | np.signbit(a)) if a.dtype.kind == "f" else np.argwhere(a != 0)
+
+
+def _sparse(a: Array) -> bool:
+    return a.size > 8 and 3 * len(_kept(a)) <= a.size
+
+
 def literal(a: Array) -> str:
     """Python text that makes this array again, bit for bit; ``np`` and ``gv`` are the two names it uses."""
     a = np.asarray(a)
-    kept = np.argwhere((a != 0) | np.signbit(a)) if a.dtype.kind == "f" else np.argwhere(a != 0)
-    if a.size > 8 and 3 * len(kept) <= a.size:
-        entries = ", ".join(f"{tuple(int(n) for n in i)}: {_number(a[tuple(i)])}" for i in kept)
+    if not a.size or (a.size > 8 and not len(_kept(a))):
+        return f"np.zeros({a.shape})" if a.dtype == np.float64 else f'np.zeros({a.shape}, "{a.dtype.name}")'
+    if _sparse(a):
+        entries = ", ".join(f"{tuple(int(n) for n in i)}: {_number(a[tuple(i)])}" for i in _kept(a))
         return f'gv.sparse({a.shape}, {{{entries}}}, dtype="{a.dtype.name}")'
-    if not a.size:
-        return f'np.zeros({a.shape}, "{a.dtype.name}")'
     text = _nested(a)
     return f"np.array({text})" if a.dtype == np.float64 else f'np.array({text}, "{a.dtype.name}")'
 
@@ -70,7 +83,7 @@ def _number(value: Any) -> str:
 
 def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ...], seed: int) -> str:
     """The line: imports, the subject as the user named it, exactly these inputs and this cotangent."""
-    if sum(a.size for a in (*x, *v)) > LONGEST:
+    if sum(map(written, (*x, *v))) > LONGEST:
         return f'# too large to write out: run the same check again with seed={seed} and laws="{law}"'
     setup = f"{subject.setup}; " if subject.setup else ""
     inputs = literal(x[0]) if len(x) == 1 else f"({', '.join(map(literal, x))})"

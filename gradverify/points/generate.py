@@ -23,7 +23,7 @@ class Kind:
 
     name: str
     fill: Callable[[Choices, tuple[int, ...], tuple[float, ...]], Array]
-    sizes: str = "usual"  # usual | one | first one | last one | most | random
+    sizes: str = "usual"  # usual | first one | last one | most | random
     layout: str = "C"
     ends: bool = False  # some entries at the ends of their range, some next to them
 
@@ -125,10 +125,13 @@ KINDS = (
 
 
 def sizes(domain: Domain, how: str, c: Choices) -> dict[str, int]:
-    """Numbers for the symbols: about the middle, 1, the most, or the least for the first or last symbol."""
+    """Numbers for the symbols: about the middle, the most, any, or the least for the first or last symbol."""
     out = {}
     symbols = tuple(domain.sizes)
     for position, (symbol, least, most) in enumerate(domain.ranges):
+        if how == "random":
+            out[symbol] = c.integer(least, most)
+            continue
         usual = min(max(least, 3 + position % 2), most)
         first, last = how == "first one" and position == 0, how == "last one" and symbol == symbols[-1]
         out[symbol] = most if how == "most" else least if first or last else usual

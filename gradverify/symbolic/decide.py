@@ -51,7 +51,7 @@ class Assumptions:
             values.values[row[-1]] = (1 - sum(values(s) for s in row[:-1])) % values.p
 
     def point(self, rng: random.Random, fine: bool = False, scale: fmpq = SCALES[0]) -> dict[Expr, fmpq]:
-        """A rational point inside the bounds and on every simplex; a ``fine`` one needs every bit of a float, near 0."""
+        """A rational point inside the bounds and on every simplex; a ``fine`` one needs every bit of a float."""
         at = {s: _between(s, rng, fine, scale) for s in self.symbols}
         for row in self.simplices:
             weights = [rng.randint(1, 9) for _ in row]
@@ -114,7 +114,7 @@ def _between(s: Expr, rng: random.Random, fine: bool = False, scale: fmpq = SCAL
 
 @dataclass(frozen=True)
 class Decision:
-    """What is known of an expression: ``zero``, ``nonzero`` at a point (with both the ball and the point), or ``open``."""
+    """What is known of an expression: ``zero``, ``nonzero`` at a point (with the ball there), or ``open``."""
 
     status: Literal["zero", "nonzero", "open"]
     at: Point = field(default_factory=dict)
@@ -194,7 +194,7 @@ class Decider:
         if ex.nonnegative(e) or self.vanishes(e):
             return ZERO
         found = self.refuted(e, lambda ball: bool(ball < 0))
-        return found or Decision("open", reason=f"no sign is known of {ex.words(e)}")
+        return found or Decision("open", reason=f"an inequality, and the sign of {ex.words(e)} is not plain")
 
 
 def _impossible(cases: Mapping[Expr, int]) -> bool:

@@ -25,7 +25,7 @@ _known: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
 
 class Expr:
-    """One node: ``kind`` and ``args``. Later nodes have larger serials, so that serial order is an order of evaluation."""
+    """One node: ``kind`` and ``args``. What it is made of has smaller serials: their order is one of evaluation."""
 
     __slots__ = ("__weakref__", "args", "kind", "serial")
     kind: str
@@ -199,8 +199,9 @@ def product(factors: Iterable[tuple[Expr, fmpq]]) -> Expr:
                 continue
         elif f.kind == INDICATOR and n > 0:
             n = ONE_Q
-        elif f.kind == PRODUCT and n.q == 1:
-            return product([(number(coefficient), ONE_Q), *((g, k) for g, k in powers.items() if g is not f), *((g, k * n) for g, k in f.args)])
+        elif f.kind == PRODUCT and n.q == 1:  # roots of a product that have become whole
+            others = [(g, k) for g, k in powers.items() if g is not f]
+            return product([(number(coefficient), ONE_Q), *others, *((g, k * n) for g, k in f.args)])
         kept.append((f, n))
     if not kept:
         return number(coefficient)
@@ -297,13 +298,14 @@ def exp(u: Expr) -> Expr:
 def _as_sum(u: Expr) -> tuple[fmpq, tuple[tuple[Expr, fmpq], ...]]:
     if u.kind == NUMBER:
         return u.args[0], ()
-    return u.args if u.kind == SUM else (ZERO_Q, ((u, ONE_Q),))  # type: ignore[return-value]
+    return u.args if u.kind == SUM else (ZERO_Q, ((u, ONE_Q),))
 
 
 def log(u: Expr) -> Expr:
     """The natural logarithm. log(exp w) = w; factors known to be positive come out."""
     if u.kind == EXP:
-        return u.args[0]
+        inside: Expr = u.args[0]
+        return inside
     if u is ZERO or u.kind == INFINITE:
         return infinity(-1 if u is ZERO else 1)
     scale, monic = ONE_Q, u
@@ -683,11 +685,19 @@ def _words(e: Expr, depth: int) -> str:
     if depth == 0:
         return "..."
     if e.kind == SUM:
-        parts = [f"{'' if k == 1 else '-' if k == -1 else f'{_decimal(k)} '}{_words(t, depth - 1)}" for t, k in e.args[1]]
+        parts = [f"{_factor(k)}{_words(t, depth - 1)}" for t, k in e.args[1]]
         parts += [_decimal(e.args[0])] if e.args[0] != 0 else []
         return "(" + " + ".join(parts).replace("+ -", "- ") + ")"
     if e.kind == PRODUCT:
-        return " ".join(_words(f, depth - 1) + ("" if k == 1 else f"^{k}" if k > 0 and k.q == 1 else f"^({k})") for f, k in e.args)
+        return " ".join(f"{_words(f, depth - 1)}{_exponent(k)}" for f, k in e.args)
     if e.kind == INDICATOR:
         return f"[{_words(e.args[0], depth - 1)} > 0]"
     return f"{e.kind}({', '.join(_words(a, depth - 1) for a in e.args)})"
+
+
+def _factor(k: fmpq) -> str:
+    return "" if k == 1 else "-" if k == -1 else f"{_decimal(k)} "
+
+
+def _exponent(k: fmpq) -> str:
+    return "" if k == 1 else f"^{k}" if k > 0 and k.q == 1 else f"^({k})"

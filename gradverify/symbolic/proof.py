@@ -22,6 +22,7 @@ from gradverify._claim import Claim
 from gradverify._examine import examine
 from gradverify._judge import judge
 from gradverify._law import Law
+from gradverify._render import PROVED
 from gradverify._subject import NOTHING, Broken, Subject
 from gradverify._tally import Budget
 from gradverify._vectors import Estimate, Misfit, Pairing, Vectors
@@ -30,11 +31,12 @@ from gradverify.explain.witness import witness
 from gradverify.points.generate import laid
 from gradverify.sampling import Sampling
 from gradverify.symbolic import expression as ex
+from gradverify.symbolic.branches import READINGS, Branches, Reading, Unsupported, tracing
 from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, OutOfTime, Undefined, enclose
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.settings import Setting, settings
 from gradverify.symbolic.shim import shimmed
-from gradverify.symbolic.trace import READINGS, Branches, Reading, Symbolic, Unsupported, entries, symbolic, tracing
+from gradverify.symbolic.trace import Symbolic, entries, symbolic
 
 MOST_BRANCHES = 64  # ways through the code
 TIES = 4  # kinds of points at which ties are probed: a grid of halves, tied slices, exact kinks among them
@@ -45,8 +47,8 @@ FLOATS_APART = 2.0**-36  # relative differences below this may come from constan
 LARGE = fmpq(1024)  # of the points at which overflow would show
 SMALL = fmpq(1, 4)  # of those at which little cancels, so that float32 keeps its digits
 COARSE = 2.0**-12  # float32, and cancellation in the thousands, may cost this share
+ELSEWHERE = ", and the formula is right"
 LEFT_OUT = "left out: ties"
-CHANCE = "zero modulo two random 61-bit primes: wrong with a chance below 2^-100"
 ABOUT_FLOATS = "it speaks of floats (types, memory, overflow), and a proof of real numbers"
 
 
@@ -63,6 +65,10 @@ class Refuted(Exception):
 
 class Open(Exception):
     """A claim could neither be proved nor refuted."""
+
+
+class Elsewhere(Open):
+    """The formula is right, and the code answers something else in another type, layout or size."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,10 @@ class Proof:
                 continue
             if found.status is Status.HOLDS:
                 found = replace(found, notes=(*found.notes, *([assumed] if assumed else [])))
-                found = _probed(found, law, subject, seed, meter, strict)
+                if any(note.startswith(LEFT_OUT) for note in found.notes):
+                    found = _probed(found, law, subject, seed, meter, strict, Sampling(points=TIES))
+            elif found.reason.endswith(ELSEWHERE):
+                found = _probed(found, law, subject, seed, meter, strict, Sampling())
             return replace(found, seconds=time.perf_counter() - begun)
         return replace(blank, reason=reason, seconds=time.perf_counter() - begun)
 
@@ -128,7 +137,7 @@ class Proof:
         except RecursionError:
             return replace(blank, reason="the expressions nest too deeply", trials=done, scope=_scope(scopes))
         left_out = _told(tuple(ties))
-        notes = (CHANCE, *((f"{LEFT_OUT} {left_out}; probed by floats",) if left_out else ()))
+        notes = (PROVED, *((f"{LEFT_OUT} {left_out}; probed by floats",) if left_out else ()))
         return replace(blank, status=Status.HOLDS, trials=done, decisive=done, scope=_scope(scopes), notes=notes)
 
 
@@ -153,14 +162,14 @@ def _told(ties: tuple[str, ...]) -> str:
     return ", ".join(f"{t} = 0" for t in ties[:TOLD]) + more
 
 
-def _probed(found: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, strict: bool) -> Verdict:
-    """What was left out, tried by floats: a failure there is one."""
-    if not any(note.startswith(LEFT_OUT) for note in found.notes):
+def _probed(
+    found: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, strict: bool, by: Sampling
+) -> Verdict:
+    """What a proof leaves open, tried by floats: a failure there is one."""
+    probe = examine(law, subject, by=by, seed=seed, budget=meter, strict=strict)
+    if probe.status is not Status.FAILS:
         return found
-    probe = examine(law, subject, by=Sampling(points=TIES), seed=seed, budget=meter, strict=strict)
-    if probe.status is Status.FAILS:
-        return replace(found, status=Status.FAILS, findings=probe.findings, by="Proof, and Sampling at ties")
-    return found
+    return replace(found, status=Status.FAILS, findings=probe.findings, by="Proof, then Sampling", reason="")
 
 
 # -- one run: a law, a setting, one way through the code ----------------------------------------------
@@ -266,15 +275,16 @@ class Run:
                     raise Refuted(Decision("nonzero", at), None, claim)
 
     def elsewhere(self, seed: int) -> None:
-        """The code answers what was traced in other types, memory layouts and sizes too; raises Open where it does not."""
+        """The code answers what was traced in other types, layouts and sizes too; raises Elsewhere where not."""
         f = self.setting.subject
         large = next(iter(self.assume.points(seed + 3, scale=LARGE)), None)
         usual = next(iter(self.assume.points(seed + 3, scale=SMALL)), None)
-        for at, where, how in (
+        ways: list[tuple[Any, str, Callable[[Any], Any]]] = [
             (usual, "reversed in memory", _reversed),
-            *((usual, f"in {kind}", _in_type(kind)) for kind in f.dtypes if kind != "float64"),
             (large, "in the thousands", _as_it_is),
-        ):
+        ]
+        ways += [(usual, f"in {kind}", _in_type(kind)) for kind in f.dtypes if kind != "float64"]
+        for at, where, how in ways:
             if at is None:
                 continue
             try:
@@ -283,10 +293,10 @@ class Run:
             except Undefined:
                 continue
             if difference:
-                raise Open(f"{difference} {where}")
+                raise Elsewhere(f"{difference} {where}{ELSEWHERE}")
 
     def _differs(self, at: Any, how: Callable[[Any], Any] = lambda a: a, *, coarse: float = 0.0) -> str:
-        """How the real code's answers differ from the traced ones at a point, or nothing; a ``coarse`` share is rounding."""
+        """How the real code's answers differ from the traced ones at a point, or nothing; ``coarse`` is rounding."""
         f, setting = self.setting.subject, self.setting
         for rule, args, out in self.traced.calls:
             if not all(map(setting.plain, args)):
@@ -315,7 +325,9 @@ class Run:
             return replace(blank, reason=f"at a counterexample on symbols {f.name} {reason}", scope=scope)
         if worst is None:
             if entry is not None and abs(entry[3] - entry[2]) <= FLOATS_APART * max(abs(entry[2]), abs(entry[3])):
-                raise Apart(f"both sides differ by {entry[3] - entry[2]:.1e} at a point, less than rounded constants may")
+                raise Apart(
+                    f"both sides differ by {entry[3] - entry[2]:.1e} at a point, less than rounded constants may"
+                )
             return replace(blank, reason="a counterexample on symbols is none of the code in floats", scope=scope)
         v = numbers.get("v")
         cotangent = v.parts if isinstance(v, Vectors) and "v" in self.law.quantifiers else ()
@@ -333,7 +345,7 @@ class Run:
             refuted.claim.what,
             line,
             "float64",
-            "a rational point, from symbols",
+            "numbers found on symbols",
             x.parts,
             cotangent,
         )
@@ -494,7 +506,9 @@ class Traced:
 
     def whole_tangent(self, x: Vectors, u: Vectors) -> Vectors:
         """u in the inputs' shapes, zeros where it has nothing."""
-        return Vectors(tuple(p if p.size or not a.size else np.zeros(a.shape) for p, a in zip(u, x, strict=True)), bare=len(x) == 1)
+        return Vectors(
+            tuple(p if p.size or not a.size else np.zeros(a.shape) for p, a in zip(u, x, strict=True)), bare=len(x) == 1
+        )
 
     def quantities(self, setting: Setting) -> dict[str, Any]:
         """Symbols for everything that a law may quantify."""
@@ -521,9 +535,7 @@ class Exactly:
         """<Df(x)' v, u>, not multiplied out."""
         y = f.forward(x)
         pairs = [
-            e * c
-            for p, q in zip(y, v, strict=True)
-            for e, c in zip(entries(p), entries(symbolic(q)), strict=True)
+            e * c for p, q in zip(y, v, strict=True) for e, c in zip(entries(p), entries(symbolic(q)), strict=True)
         ]
         positions = [k for k, p in enumerate(u) if p.size]
         symbols = [e for k in positions for e in entries(x[k])]
@@ -552,5 +564,3 @@ class Known:
                 (ball,) = enclose([e], self.at, 200)
                 return Estimate(float(ball.mid()), float(ball.rad()) + 2.0**-52 * abs(float(ball.mid())))
         raise Undefined("no derivative is known at this point")
-
-

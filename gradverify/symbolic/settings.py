@@ -14,9 +14,10 @@ from gradverify._domain import At, Box
 from gradverify._subject import NOTHING, Subject
 from gradverify._vectors import Vectors
 from gradverify.symbolic import expression as ex
+from gradverify.symbolic.branches import Unsupported, exactly
 from gradverify.symbolic.decide import Assumptions, Point
 from gradverify.symbolic.expression import Expr
-from gradverify.symbolic.trace import Symbolic, Unsupported, entries, exactly
+from gradverify.symbolic.trace import Symbolic, entries
 
 MOST_SYMBOLS = 600  # entries of all arguments together
 MOST_LABELS = 81  # combinations of labels, masks, signs and indices that are all tried
@@ -69,7 +70,8 @@ class Setting:
 
     def floats(self, at: Point) -> Vectors:
         """x at a rational point, in float64."""
-        return self.numbers(self.x, at)
+        x: Vectors = self.numbers(self.x, at)
+        return x
 
     def numbers(self, value: Any, at: Point) -> Any:
         """What stands for symbols, in numbers at a point."""
@@ -97,7 +99,8 @@ def _sizes(subject: Subject, given: Mapping[str, int] | None) -> list[dict[str, 
     if given is not None:
         return [{s: given.get(s, max(least, 1)) for s, least, _ in ranges}]
     chosen = [
-        {s: min(max(least, USUAL[(i + turn) % 2]), most) for i, (s, least, most) in enumerate(ranges)} for turn in (0, 1)
+        {s: min(max(least, USUAL[(i + turn) % 2]), most) for i, (s, least, most) in enumerate(ranges)}
+        for turn in (0, 1)
     ]
     chosen.append({s: min(max(least, 1), most) for s, least, most in ranges})
     return [c for i, c in enumerate(chosen) if c not in chosen[:i]]
@@ -109,11 +112,7 @@ def _at_sizes(subject: Subject, chosen: dict[str, int], options: Mapping[str, An
     count = int(np.prod([n for n, _ in whole.values()])) if whole else 1
     if count > MOST_LABELS and not any(m > 1 for m in chosen.values()):
         raise Unsupported(f"{count} combinations of labels")
-    said = ", ".join([*(f"{s}={n}" for s, n in chosen.items()), *(f"{k}={o!r}" for k, o in options.items())])
-    if not chosen:
-        said = ", ".join([f"shapes {' '.join(str(a.array.shape) for a in kinds.values() if isinstance(a, At))}", *filter(None, [said])])
-    if whole:
-        said += f" ({count} combinations of {', '.join(whole)})" if count <= MOST_LABELS else f" ({MOST_LABELS} of {count} combinations of {', '.join(whole)})"
+    tried: Iterator[tuple[Any, ...]]
     tried = itertools.islice(itertools.product(*(values() for _, values in whole.values())), MOST_LABELS)
     if count > MOST_LABELS:
         tried = _spread([values for _, values in whole.values()])
@@ -121,7 +120,19 @@ def _at_sizes(subject: Subject, chosen: dict[str, int], options: Mapping[str, An
         fixed = dict(zip(whole, labels, strict=True))
         x, simplices = _point(subject, chosen, fixed, "")
         other, more = _point(subject, chosen, fixed, "'")
-        yield Setting(subject, said, x, other, simplices + more)
+        yield Setting(subject, _said(subject, chosen, options, whole, count), x, other, simplices + more)
+
+
+def _said(
+    subject: Subject, chosen: Mapping[str, int], options: Mapping[str, Any], whole: Mapping[str, Any], count: int
+) -> str:
+    """The sizes, options and labels of a setting, in words."""
+    shapes = (str(a.array.shape) for a in subject.domain.arguments.values() if isinstance(a, At))
+    said = [f"{s}={n}" for s, n in chosen.items()] or [f"shapes {' '.join(shapes)}"]
+    said += [f"{k}={o!r}" for k, o in options.items()]
+    some = f"{count}" if count <= MOST_LABELS else f"{MOST_LABELS} of {count}"
+    labels = f" ({some} combinations of {', '.join(whole)})" if whole else ""
+    return ", ".join(said) + labels
 
 
 def _spread(values: list[Any]) -> Iterator[tuple[Any, ...]]:
@@ -187,9 +198,9 @@ def _symbols(name: str, shape: tuple[int, ...], low: Any, high: Any) -> tuple[Sy
     out = np.empty(shape, object)
     for index in np.ndindex(shape):
         place = f"[{', '.join(map(str, index))}]" if index else ""
-        out[index] = ex.symbol(f"{name}{place}", _bound(lows[index]), _bound(highs[index]))
+        out[index] = ex.symbol(f"{name}{place}", _bound(float(lows[index])), _bound(float(highs[index])))
     return out.view(Symbolic), list(out.reshape(-1))
 
 
 def _bound(value: float) -> fmpq | None:
-    return exactly(float(value)).args[0] if np.isfinite(value) else None
+    return exactly(value).value if np.isfinite(value) else None

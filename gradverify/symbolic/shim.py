@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.trace import Symbolic, active, bare, filled, symbolic, wrapped
+from gradverify.symbolic.branches import active
+from gradverify.symbolic.trace import Symbolic, bare, filled, symbolic, wrapped
 
 LIBRARIES = frozenset({"numpy", "scipy", "flint", "sympy", "hypothesis", "pytest", "_pytest"})
 OWN = ("gradverify._", "gradverify.symbolic", "gradverify.points", "gradverify.oracles", "gradverify.laws")
@@ -228,7 +229,6 @@ class _Named:
     """A ufunc by its name alone."""
 
     __name__: str
-
 
 
 class _Rows:

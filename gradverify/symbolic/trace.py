@@ -7,12 +7,8 @@ for every way.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -21,151 +17,12 @@ from flint import fmpq
 
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic import linear_algebra
+from gradverify.symbolic.branches import Unsupported, to_expr, truth
+from gradverify.symbolic.entries import CONDITIONS, REDUCTIONS, UFUNCS, flag, is_condition
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.field import vanishes
 
-SHORT = 1000  # numerators and denominators of constants that are recognised
 FLOAT64 = np.dtype(np.float64)
-Reading = Callable[[float], Expr]
-
-
-class Unsupported(Exception):
-    """Something that cannot be done on symbols, by name."""
-
-
-# -- numbers of the code ----------------------------------------------------------------------------
-
-
-def exactly(value: float) -> Expr:
-    """The rational number that this float is."""
-    return _rational(Fraction(value))
-
-
-def as_printed(value: float) -> Expr:
-    """The shortest decimal that gives this float back: 0.1 is one tenth."""
-    return _rational(Fraction(repr(value)))
-
-
-def as_meant(value: float) -> Expr:
-    """The fraction, root or multiple of a root of pi that rounds to this float, if there is a short one; else as printed."""
-    if value == 0 or abs(value) != abs(float(value)):
-        return as_printed(value)
-    for scale, node in ((1.0, ex.ONE), (math.pi, ex.PI), (1 / math.pi, 1 / ex.PI)):
-        for square in (False, True):
-            wanted = (value * value if square else abs(value)) / scale
-            short = Fraction(wanted).limit_denominator(SHORT)
-            if short > 0 and abs(float(short) - wanted) <= 4 * math.ulp(wanted) and short.numerator <= SHORT:
-                found = _rational(short) * node
-                found = ex.power(found, fmpq(1, 2)) if square else found
-                return found if value > 0 else -found
-    return as_printed(value)
-
-
-def _rational(q: Fraction) -> Expr:
-    return ex.number(fmpq(q.numerator, q.denominator))
-
-
-READINGS: tuple[tuple[str, Reading], ...] = (
-    ("", exactly),
-    ("floats of the code are read as the decimals they print as", as_printed),
-    ("floats of the code are read as the fractions, roots and multiples of pi that they round", as_meant),
-)
-
-
-# -- branches -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Branches:
-    """The decisions of one run: those prescribed first, then as a ``guide`` (a point, say) decides."""
-
-    prescribed: tuple[bool, ...] = ()
-    guide: Callable[[Expr], bool] = lambda condition: True
-    taken: list[tuple[Expr, bool]] = field(default_factory=list)
-    ties: dict[Expr, None] = field(default_factory=dict)  # what the code compares with 0
-
-    def decide(self, h: Expr) -> bool:
-        """Which way a condition goes in this run."""
-        for known, answer in self.taken:
-            if known is h:
-                return answer
-        place = len(self.taken)
-        answer = self.prescribed[place] if place < len(self.prescribed) else self.guide(h)
-        self.taken.append((h, answer))
-        return answer
-
-    def others(self) -> list[tuple[bool, ...]]:
-        """The prescriptions that leave this run at one of its own decisions."""
-        answers = [answer for _, answer in self.taken]
-        return [(*answers[:i], not answers[i]) for i in range(len(self.prescribed), len(answers))]
-
-
-_branches: ContextVar[Branches | None] = ContextVar("branches", default=None)
-_reading: ContextVar[Reading] = ContextVar("reading", default=exactly)
-
-
-@contextmanager
-def tracing(branches: Branches, reading: Reading) -> Iterator[None]:
-    """Symbols answer inside, along these branches, and floats are read so."""
-    tokens = _branches.set(branches), _reading.set(reading)
-    try:
-        yield
-    finally:
-        _branches.reset(tokens[0])
-        _reading.reset(tokens[1])
-
-
-def active() -> bool:
-    """Is code being traced in this thread?"""
-    return _branches.get() is not None
-
-
-def compared(u: Expr) -> Expr:
-    """The difference of two sides that the code compares; where it is 0 there is a tie, and that is remembered."""
-    branches = _branches.get()
-    if branches is not None and u.kind != ex.NUMBER:
-        branches.ties[u] = None
-    return u
-
-
-def divisor(u: Expr) -> Expr:
-    """What the code divides by; where it may be 0 the quotient is left out, and that is remembered."""
-    return u if ex.positive(u) else compared(u)
-
-
-def truth(h: Any) -> bool:
-    """The truth of a condition, along the branch in force."""
-    branches = _branches.get()
-    node = h if isinstance(h, Expr) else to_expr(h)
-    if node.kind == ex.NUMBER:
-        return bool(node.args[0] != 0)
-    if branches is None:
-        raise Unsupported("the truth of a symbol outside of a trace")
-    if node.kind != ex.INDICATOR:  # 1 - [u > 0], a product of conditions ...
-        for inside in ex._conditions(node):
-            node = ex.replaced(node, {inside: ex.number(int(branches.decide(inside)))})
-        if node.kind != ex.NUMBER:
-            raise Unsupported("the truth of a number that is not a condition")
-        return bool(node.args[0] != 0)
-    return branches.decide(node)
-
-
-def to_expr(value: Any) -> Expr:
-    """One entry as an expression; a float is read as the reading in force says."""
-    if isinstance(value, Expr):
-        return value
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        return to_expr(np.ndarray.item(value))
-    if isinstance(value, bool | np.bool_ | int | np.integer):
-        return ex.number(fmpq(int(value)))
-    if isinstance(value, float | np.floating):
-        if math.isnan(value):
-            raise Unsupported("the constant nan")
-        if math.isinf(value):
-            return ex.infinity(1 if value > 0 else -1)
-        return _reading.get()(float(value))
-    raise Unsupported(f"an entry of type {type(value).__name__}")
-
 
 # -- arrays -----------------------------------------------------------------------------------------
 
@@ -242,7 +99,7 @@ class Symbolic(np.ndarray[Any, Any]):
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         """The same expressions: real numbers have no type. Whole numbers are asked for by their value."""
         if np.dtype(dtype).kind in "iu" and any(e.kind != ex.NUMBER for e in entries(self)):
-            if all(_is_condition(e) for e in entries(self)):
+            if all(is_condition(e) for e in entries(self)):
                 return self.copy()
             raise Unsupported("rounding a symbol to a whole number")
         return self.copy()
@@ -260,7 +117,7 @@ class Symbolic(np.ndarray[Any, Any]):
     all, any, dot, round, take, argsort = map(_method, ("all", "any", "dot", "round", "take", "argsort"))
     repeat, trace, diagonal, cumprod = map(_method, ("repeat", "trace", "diagonal", "cumprod"))
 
-    def sort(self, axis: int = -1, **kwargs: Any) -> None:
+    def sort(self, axis: Any = -1, *args: Any, **kwargs: Any) -> None:
         """Sorted in place, along the branch in force."""
         self[...] = call("sort", np.sort, (self,), {"axis": axis})
 
@@ -282,7 +139,8 @@ def wrapped(a: Any) -> Symbolic:
         box = np.empty((), object)
         box[()] = a
         a = box
-    return a.view(Symbolic)
+    seen: Symbolic = a.view(Symbolic)
+    return seen
 
 
 def symbolic(a: Any) -> Symbolic:
@@ -316,21 +174,6 @@ def entries(a: Any) -> list[Expr]:
     return [to_expr(e) for e in bare(a).reshape(-1)]
 
 
-def _is_condition(e: Expr) -> bool:
-    return e.kind == ex.INDICATOR or e in (ex.ZERO, ex.ONE) or (ex.reachable([e]) != [] and _zero_one(e))
-
-
-def _zero_one(e: Expr) -> bool:
-    """Is e made of conditions, and 0 or 1 whatever they are?"""
-    inside = ex._conditions(e)
-    if not inside or len(inside) > 4:
-        return False
-    for values in itertools.product((ex.ZERO, ex.ONE), repeat=len(inside)):
-        if ex.replaced(e, dict(zip(inside, values, strict=True))) not in (ex.ZERO, ex.ONE):
-            return False
-    return True
-
-
 def _index(key: Any) -> Any:
     """An index that NumPy understands: symbolic masks are decided along the branch."""
     if isinstance(key, tuple):
@@ -340,7 +183,7 @@ def _index(key: Any) -> Any:
     numbers = entries(key)
     if all(e.kind == ex.NUMBER and e.args[0].q == 1 for e in numbers):
         return np.array([int(e.args[0].p) for e in numbers], np.intp).reshape(key.shape)
-    if all(_is_condition(e) for e in numbers):
+    if all(is_condition(e) for e in numbers):
         return np.array([truth(e) for e in numbers], bool).reshape(key.shape)
     raise Unsupported("a symbol as an index")
 
@@ -394,123 +237,8 @@ def _either(c: Expr, left: Expr, right: Expr) -> Expr:
 
 
 def symbolic_lazily(a: Any) -> Any:
-    """An array of objects whose entries become expressions only where they are used: an unused infinity harms nothing."""
+    """An array of objects whose entries become expressions only where they are used."""
     return a if isinstance(a, Symbolic) else np.asarray(a, object)
-
-
-def _power(a: Expr, b: Expr) -> Expr:
-    if b.kind == ex.NUMBER:
-        if b.args[0] == 0:
-            return ex.ONE
-        return ex.power(a, b.args[0])
-    return ex.exp(b * ex.log(a))
-
-
-def _log1p(a: Expr) -> Expr:
-    return ex.log(1 + a)
-
-
-def _logaddexp(a: Expr, b: Expr) -> Expr:
-    return ex.log(ex.exp(a) + ex.exp(b))
-
-
-def _tanh(a: Expr) -> Expr:
-    return 1 - 2 / (ex.exp(2 * a) + 1)
-
-
-def _sigmoid(a: Expr) -> Expr:
-    return 1 / (1 + ex.exp(-a))
-
-
-def _half(n: int) -> fmpq:
-    return fmpq(n, 2)
-
-
-def _root(a: Expr) -> Expr:
-    return ex.power(a, _half(1))
-
-
-def _sign(a: Expr) -> Expr:
-    return ex.above(a) - ex.above(-a)
-
-
-def _xlogy(a: Expr, b: Expr) -> Expr:
-    return ex.ZERO if a is ex.ZERO else a * ex.log(b)
-
-
-LN2, LN10 = ex.log(ex.number(2)), ex.log(ex.number(10))
-UFUNCS: dict[str, Callable[..., Expr]] = {
-    "add": lambda a, b: a + b,
-    "subtract": lambda a, b: a - b,
-    "multiply": lambda a, b: a * b,
-    "divide": lambda a, b: a / divisor(b),
-    "true_divide": lambda a, b: a / divisor(b),
-    "negative": lambda a: -a,
-    "positive": lambda a: a,
-    "conjugate": lambda a: a,
-    "power": _power,
-    "float_power": _power,
-    "square": lambda a: a * a,
-    "reciprocal": lambda a: 1 / divisor(a),
-    "sqrt": _root,
-    "cbrt": lambda a: ex.power(a, fmpq(1, 3)),
-    "exp": ex.exp,
-    "exp2": lambda a: ex.exp(a * LN2),
-    "expm1": lambda a: ex.exp(a) - 1,
-    "log": ex.log,
-    "log2": lambda a: ex.log(a) / LN2,
-    "log10": lambda a: ex.log(a) / LN10,
-    "log1p": _log1p,
-    "logaddexp": _logaddexp,
-    "sin": ex.sin,
-    "cos": ex.cos,
-    "tan": lambda a: ex.sin(a) / ex.cos(a),
-    "arctan": ex.arctan,
-    "sinh": lambda a: (ex.exp(a) - ex.exp(-a)) / 2,
-    "cosh": lambda a: (ex.exp(a) + ex.exp(-a)) / 2,
-    "tanh": _tanh,
-    "arcsinh": lambda a: ex.log(a + _root(a * a + 1)),
-    "arctanh": lambda a: (ex.log(1 + a) - ex.log(1 - a)) / 2,
-    "hypot": lambda a, b: _root(a * a + b * b),
-    "absolute": ex.absolute,
-    "fabs": ex.absolute,
-    "sign": _sign,
-    "maximum": ex.maximum,
-    "fmax": ex.maximum,
-    "minimum": lambda a, b: -ex.maximum(-a, -b),
-    "fmin": lambda a, b: -ex.maximum(-a, -b),
-    "heaviside": lambda a, b: ex.above(a) + b * ex.equals_zero(a),
-    "greater": lambda a, b: ex.above(compared(a - b)),
-    "less": lambda a, b: ex.above(compared(b - a)),
-    "greater_equal": lambda a, b: ex.at_least(compared(a - b)),
-    "less_equal": lambda a, b: ex.at_least(compared(b - a)),
-    "equal": lambda a, b: ex.ONE if a is b else ex.equals_zero(compared(a - b)),
-    "not_equal": lambda a, b: ex.ZERO if a is b else 1 - ex.equals_zero(compared(a - b)),
-    "logical_not": lambda a: 1 - _flag(a),
-    "invert": lambda a: 1 - _flag(a),
-    "logical_and": lambda a, b: _flag(a) * _flag(b),
-    "bitwise_and": lambda a, b: _flag(a) * _flag(b),
-    "logical_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
-    "bitwise_or": lambda a, b: _flag(a) + _flag(b) - _flag(a) * _flag(b),
-    "logical_xor": lambda a, b: _flag(a) + _flag(b) - 2 * (_flag(a) * _flag(b)),
-    "isfinite": lambda a: ex.ZERO if a.kind == ex.INFINITE else ex.ONE,
-    "isnan": lambda a: ex.ZERO,
-    "isinf": lambda a: ex.ONE if a.kind == ex.INFINITE else ex.ZERO,
-    "erf": ex.erf,
-    "erfc": lambda a: 1 - ex.erf(a),
-    "expit": _sigmoid,
-    "log_expit": lambda a: -ex.log(1 + ex.exp(-a)),
-    "logit": lambda a: ex.log(a) - ex.log(1 - a),
-    "xlogy": _xlogy,
-    "xlog1py": lambda a, b: _xlogy(a, 1 + b),
-    "clip": lambda a, low, high: -ex.maximum(-ex.maximum(a, low), -high),
-}
-
-
-CONDITIONS = frozenset(
-    "greater less greater_equal less_equal equal not_equal logical_not invert logical_and bitwise_and logical_or "
-    "bitwise_or logical_xor isfinite isnan isinf".split()
-)
 
 
 def _settled(mask: Symbolic) -> Any:
@@ -519,36 +247,6 @@ def _settled(mask: Symbolic) -> Any:
     if any(e.kind != ex.NUMBER for e in flags):
         return mask
     return np.array([e is not ex.ZERO for e in flags], bool).reshape(mask.shape)
-
-
-def _flag(a: Expr) -> Expr:
-    """A condition as it is, any other number as the condition that it is not 0: so it is, off ties."""
-    if a.kind == ex.NUMBER or _is_condition(a):
-        return ex.ZERO if a is ex.ZERO else a if a.kind != ex.NUMBER else ex.ONE
-    return 1 - ex.equals_zero(a) if ex._conditions(a) else ex.ONE
-
-
-def _sum(some: list[Expr]) -> Expr:
-    return ex.total(some)
-
-
-def _product(some: list[Expr]) -> Expr:
-    return ex.product((e, ex.ONE_Q) for e in some)
-
-
-def _or(some: list[Expr]) -> Expr:
-    return 1 - ex.product((1 - _flag(e), ex.ONE_Q) for e in some)
-
-
-REDUCTIONS: dict[str, Callable[[list[Expr]], Expr]] = {
-    "add": _sum,
-    "multiply": _product,
-    "maximum": ex.largest,
-    "minimum": lambda some: -ex.largest([-e for e in some]),
-    "logaddexp": lambda some: ex.log(ex.total(map(ex.exp, some))),
-    "logical_and": lambda some: ex.product((_flag(e), ex.ONE_Q) for e in some),
-    "logical_or": _or,
-}
 
 
 def _ufunc(name: str, method: str, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -565,7 +263,7 @@ def _ufunc(name: str, method: str, inputs: Sequence[Any], kwargs: Mapping[str, A
             raise Unsupported(f"np.{name}.reduce with where=")
         initial = kwargs.get("initial", None)
         some = REDUCTIONS[name]
-        start = [] if initial is None or initial is np._NoValue else [to_expr(initial)]  # type: ignore[attr-defined]
+        start = [] if initial is None or initial is np._NoValue else [to_expr(initial)]
         axis = kwargs.get("axis", 0)
         return along(lambda es: some([*start, *es]), inputs[0], axis, kwargs.get("keepdims", False))
     if method == "accumulate" and name in REDUCTIONS:
@@ -632,17 +330,70 @@ def _at(target: Any, key: Any, value: Any, sign: int) -> None:
 # -- NumPy's functions --------------------------------------------------------------------------------
 
 STRUCTURAL = frozenset(
-    "reshape ravel transpose swapaxes moveaxis rollaxis expand_dims squeeze broadcast_to concatenate stack vstack "
-    "hstack dstack column_stack row_stack tile repeat roll flip fliplr flipud rot90 take take_along_axis diag diagonal "
-    "diagflat tril triu split array_split vsplit hsplit atleast_1d atleast_2d atleast_3d copy trace dot inner tensordot "
-    "outer kron einsum vdot append delete insert compress matrix_transpose sliding_window_view pad permute_dims "
-    "resize as_strided".split()
+    [
+        "reshape",
+        "ravel",
+        "transpose",
+        "swapaxes",
+        "moveaxis",
+        "rollaxis",
+        "expand_dims",
+        "squeeze",
+        "broadcast_to",
+        "concatenate",
+        "stack",
+        "vstack",
+        "hstack",
+        "dstack",
+        "column_stack",
+        "row_stack",
+        "tile",
+        "repeat",
+        "roll",
+        "flip",
+        "fliplr",
+        "flipud",
+        "rot90",
+        "take",
+        "take_along_axis",
+        "diag",
+        "diagonal",
+        "diagflat",
+        "tril",
+        "triu",
+        "split",
+        "array_split",
+        "vsplit",
+        "hsplit",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+        "copy",
+        "trace",
+        "dot",
+        "inner",
+        "tensordot",
+        "outer",
+        "kron",
+        "einsum",
+        "vdot",
+        "append",
+        "delete",
+        "insert",
+        "compress",
+        "matrix_transpose",
+        "sliding_window_view",
+        "pad",
+        "permute_dims",
+        "resize",
+        "as_strided",
+    ]
 )
 
 
 def call(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """One NumPy function on symbols."""
-    kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}  # type: ignore[attr-defined]
+    kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
     if name in FUNCTIONS:
         return FUNCTIONS[name](*args, **kwargs)
     if name in STRUCTURAL:
@@ -716,10 +467,10 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **rest:
     return x
 
 
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Symbolic:  # noqa: A002
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Symbolic:
     if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) == 2):
         raise Unsupported(f"np.linalg.norm with ord={ord!r}")
-    return along(lambda es: _root(ex.total(e * e for e in es)), x, axis, keepdims)
+    return along(lambda es: UFUNCS["sqrt"](ex.total(e * e for e in es)), x, axis, keepdims)
 
 
 def _ordered(es: list[Expr]) -> list[int]:
@@ -787,7 +538,7 @@ def _matrices(function: Callable[[Any], Any], a: Any) -> Symbolic:
 
 def _sign_and_log(a: Any) -> tuple[Symbolic, Symbolic]:
     whole = _matrices(linear_algebra.determinant, a)
-    return _each(_sign, whole), _each(ex.log, _each(ex.absolute, whole))
+    return _each(UFUNCS["sign"], whole), _each(ex.log, _each(ex.absolute, whole))
 
 
 def _same(a: Any, b: Any, **rest: Any) -> bool:
@@ -833,9 +584,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "mean": _mean,
     "average": lambda a, axis=None, **rest: _mean(a, axis, **rest),
     "var": _var,
-    "std": lambda *args, **kwargs: _each(_root, _var(*args, **kwargs)),
-    "cumsum": lambda a, axis=None, **rest: _cumulated(_sum, a, axis),
-    "cumprod": lambda a, axis=None, **rest: _cumulated(_product, a, axis),
+    "std": lambda *args, **kwargs: _each(UFUNCS["sqrt"], _var(*args, **kwargs)),
+    "cumsum": lambda a, axis=None, **rest: _cumulated(REDUCTIONS["add"], a, axis),
+    "cumprod": lambda a, axis=None, **rest: _cumulated(REDUCTIONS["multiply"], a, axis),
     "clip": _clip,
     "norm": _norm,
     "sort": _sort,
@@ -871,10 +622,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def _nonzero(mask: Any) -> Any:
-    flags = np.array([truth(_flag(e)) for e in entries(mask)], bool).reshape(np.shape(mask))
+    flags = np.array([truth(flag(e)) for e in entries(mask)], bool).reshape(np.shape(mask))
     return np.nonzero(flags)
 
 
 def _cumulated(reduce: Callable[[list[Expr]], Expr], a: Any, axis: Any) -> Symbolic:
     x = symbolic(a)
-    return _accumulated(reduce, x.reshape(-1) if axis is None else x, 0 if axis is None else axis)
+    return _accumulated(reduce, wrapped(x.reshape(-1)) if axis is None else x, 0 if axis is None else axis)
