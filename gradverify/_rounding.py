@@ -13,12 +13,15 @@ from collections.abc import Callable
 import numpy as np
 
 from gradverify._subject import Broken, step_of
-from gradverify._vectors import Answer, Array, Vectors, wide
+from gradverify._vectors import Answer, Array, Vectors, unit, wide
 
 ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
 ROUNDINGS_HALF = 4  # the same for 16-bit types
 SUBNORMALS = 1024  # smallest subnormals granted: what rounding costs, times a factor, where eps has no meaning
+BASES = 3  # points beside x on whose lines scatter is measured
+CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits
 NOISE = 10  # standard deviations of measured rounding
+AMPLIFIED = 64  # eps: a function that is itself further off in norm loses digits at this point, and so may its rules
 CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
@@ -72,11 +75,12 @@ def measured_rounding(answer: Answer) -> tuple[Array, ...]:
 def _measure(answer: Answer) -> tuple[Array, ...]:
     coarse = answer.low if answer.low in NEAR else "float64"
     rng = np.random.default_rng(20261)
+    lost = answer.amplified() > AMPLIFIED
     shapes = [p.shape for p in answer.parts]
     sigma = [np.zeros(s) for s in shapes]
     response = [np.zeros(s) for s in shapes]
-    for _ in range(2):
-        base = _beside(answer, NEAR[coarse], rng)
+    for _ in range(BASES):
+        base = _beside(answer, CLOSE * unit(coarse) if lost else NEAR[coarse], rng)
         here = [np.full(s, np.nan) for s in shapes]  # the widest spacing that stays finite: noise is no response
         for spacing in reversed(SPACINGS[coarse]):
             table = _table(answer, base, spacing, rng)
@@ -93,7 +97,7 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
     for k, part in enumerate(answer.parts):
         eps = answer.eps[k]
         natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
-        cap = np.maximum(CAP * eps * natural, 64 * response[k])
+        cap = np.inf if lost else np.maximum(CAP * eps * natural, 64 * response[k])
         budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
         out.append(np.maximum(budget, FLOOR * eps * natural) + own[k])
     return tuple(out)
@@ -125,17 +129,17 @@ def _as(numbers: Array, like: Array) -> Array:
 
 def _table(answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator) -> list[Array | None] | None:
     """Seven answers on a line through ``base``, inputs and (co)tangent moved by ``spacing`` ulps a step."""
-    signs = [rng.integers(0, 2, p.shape) * 2 - 1 if k in answer.moves else None for k, p in enumerate(base)]
-    turn = [rng.integers(0, 2, p.shape) * 2 - 1 if p.dtype.kind == "f" else None for p in answer.v]
+    steps = [_steps(p, spacing, rng) if k in answer.moves else None for k, p in enumerate(base)]
+    turn = [_steps(p, spacing, rng) if p.dtype.kind == "f" else None for p in answer.v]
 
-    def ulps(p: Array, sign: Array | None, count: int) -> Array:
-        if sign is None or p.dtype.kind != "f":
+    def ulps(p: Array, step: Array | None, count: int) -> Array:
+        if step is None or p.dtype.kind != "f":
             return p
-        return _as(p + (count * spacing * sign * np.spacing(np.abs(p))).astype(p.dtype), p)
+        return _as(p + (count * step * np.spacing(np.abs(p))).astype(p.dtype), p)
 
     rows: list[tuple[Array, ...]] = []
     for j in range(-3, 4):
-        x = Vectors(tuple(ulps(p, s, j) for p, s in zip(base, signs, strict=True)), bare=base.bare)
+        x = Vectors(tuple(ulps(p, s, j) for p, s in zip(base, steps, strict=True)), bare=base.bare)
         v = Vectors(tuple(ulps(p, s, j) for p, s in zip(answer.v, turn, strict=True)), bare=answer.v.bare)
         try:
             rows.append(answer.again(x, v))
@@ -146,6 +150,11 @@ def _table(answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator
         same = part.size and all(r[k].shape == part.shape for r in rows)
         out.append(np.stack([wide(r[k]) for r in rows]) if same else None)
     return out
+
+
+def _steps(p: Array, spacing: int, rng: np.random.Generator) -> Array:
+    """How many units each entry moves a step, either way: even and odd numbers, so that sums of them are odd too."""
+    return np.asarray((spacing + rng.integers(0, 2, p.shape)) * (rng.integers(0, 2, p.shape) * 2 - 1))
 
 
 def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:

@@ -84,8 +84,25 @@ class Subject:
             size = _size(self.forward(x), v, self.typical)
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
-        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, coarsest(x, moves))
+        low = coarsest(x, moves)
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lambda: self.lost(x, low))
         return Vectors(parts, None, (Weighed(answer),))
+
+    def lost(self, x: Vectors, low: str) -> float:
+        """How far the value in type ``low`` is from the same code's in float64, in norm and in eps; 0 where unknown."""
+        if low == "float64":
+            return 0.0
+        wider = Vectors(tuple(p.astype(np.float64) if p.dtype.kind == "f" else p for p in x), bare=x.bare)
+        try:
+            here, there = self.forward(x), self.forward(wider)
+        except Broken:
+            return 0.0
+        if any(p.shape != q.shape or p.dtype.kind != "f" for p, q in zip(here, there, strict=True)):
+            return 0.0
+        with np.errstate(all="ignore"):
+            gap = sum(float(np.sum((p.astype(np.float64) - q) ** 2)) for p, q in zip(here, there, strict=True))
+            size = sum(float(np.sum(q**2)) for q in there)
+        return float(np.sqrt(gap / size)) / unit(low) if size > 0 and np.isfinite(gap) else 0.0
 
     def pushforward(self, x: Vectors, u: Vectors) -> Vectors:
         """J(x) u as the claimed forward rule answers it: one part for each output."""

@@ -72,6 +72,7 @@ class Answer:
     moves: tuple[int, ...]  # the parts of x that may be moved to measure rounding
     bounds: Callable[[int], tuple[Any, Any]]  # ... and the range that each of them keeps to
     low: str = "float64"  # the coarsest type among inputs and answer
+    amplified: Callable[[], float] = lambda: 0.0  # how far the function itself is off here, in eps of that type
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -169,7 +169,7 @@ balance = Derivation(
             "algebra",
         ),
         step(Sum((n, o), G[n, o] * V[h, o] * slope(z[n, h]) * z[n, h]), "definition of z"),
-        step(Sum((n, o), G[n, o] * V[h, o] * relu(z[n, h])), "relu is slope times"),
+        step(Sum((n, o), G[n, o] * V[h, o] * relu(z[n, h])), "relu by its slope"),
         step(Sum(o, V[h, o] * Sum(n, G[n, o] * relu(z[n, h]))), "linearity of the sum"),
         step(Sum(o, V[h, o] * D(L, V[h, o])), "theorem loss_by_outgoing_weight"),
     ),
@@ -185,7 +185,11 @@ any_slope = Derivation(
     left=Sum(i, W[i, h] * Sum((n, o), back[n, o] * V[h, o] * sigma[n, h] * x[n, i]))
     + b[h] * Sum((n, o), back[n, o] * V[h, o] * sigma[n, h]),
     right=Sum(o, V[h, o] * Sum(n, back[n, o] * relu(z[n, h]))),
-    hypotheses=(Hypothesis("slope times z is relu", sigma[n, h] * z[n, h], relu(z[n, h]), fixes=sigma),),
+    hypotheses=(
+        Hypothesis(
+            "each slope times its pre-activation is the ReLU", sigma[n, h] * z[n, h], relu(z[n, h]), fixes=sigma
+        ),
+    ),
     steps=(
         step(
             Sum(
@@ -200,7 +204,7 @@ any_slope = Derivation(
         step(
             Sum((n, o), back[n, o] * V[h, o] * relu(z[n, h])),
             "hypothesis",
-            uses=("slope times z is relu",),
+            uses=("each slope times its pre-activation is the ReLU",),
             note="with slope 1 above 0, slope 0 below, and any slope at 0, where both sides are 0",
         ),
         step(Sum(o, V[h, o] * Sum(n, back[n, o] * relu(z[n, h]))), "linearity of the sum"),

@@ -57,14 +57,15 @@ jacobian = Derivation(
         step((exp(s[k]) * delta(k, j) * Z - exp(s[k]) * D(Z, s[j])) / Z**2, "derivative of a coordinate"),
         step((exp(s[k]) * delta(k, j) * Z - exp(s[k]) * exp(s[j])) / Z**2, "theorem slope_of_exponentials"),
         step(
-            exp(s[k]) / Z * (delta(k, j) - exp(s[j]) / Z),
+            exp(s[k]) * delta(k, j) / Z - exp(s[k]) * exp(s[j]) / Z**2,
             "algebra of fractions",
-            note="take $e^{s_k} / Z$ out of both terms",
+            note="two fractions; in the first, one $Z$ cancels",
         ),
+        step(exp(s[k]) / Z * (delta(k, j) - exp(s[j]) / Z), "algebra", note="both contain $e^{s_k} / Z$"),
         step(p[k] * (delta(k, j) - p[j]), "definition of p"),
     ),
     remark=r"Written as a matrix with row $k$ and column $j$, the entry $p_k \delta_{kj} - p_k p_j$ is that of "
-    r"$diag(p) - p p'$. It is symmetric, so its pullback and its pushforward are the same.",
+    r"$\mathrm{diag}(p) - p p'$. It is symmetric, so its pullback and its pushforward are the same.",
 )
 
 columns = Derivation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -278,6 +279,21 @@ def test_a_run_without_the_law_that_broke_neither_tries_nor_forgets_it():
     assert gv.examine(DERIVATIVE, rarely(), by=easy, seed=5).status == "FAILS"
 
 
+@pytest.mark.parametrize("kept", [
+    b"no json", b"{}", b"[]", b'["moderate values", 0]', b'["no such kind", 1, 2]', b"\xff", b"[1]", b'["x", null]',
+])  # fmt: skip
+def test_what_is_kept_and_makes_no_point_is_forgotten(kept):
+    database = InMemoryExampleDatabase()
+    assert gv.examine(DERIVATIVE, rarely(), by=remembering(database, 8)).status == "FAILS"
+    (key,) = database.data
+    (good,) = database.data[key]
+    place = json.loads(good)[0]
+    for broken in (kept, json.dumps([place]).encode(), json.dumps([place, 1e300, "a"]).encode()):
+        database.data[key] = {broken}
+        assert gv.examine(DERIVATIVE, rarely(), by=remembering(database, 1), seed=5).status == "HOLDS"
+        assert not database.data.get(key)
+
+
 def test_another_subject_of_the_same_name_keeps_its_own_memory():
     database = InMemoryExampleDatabase()
     hard, easy = remembering(database, 8), remembering(database, 1)
@@ -348,8 +364,7 @@ def test_inside_another_search_it_runs_where_hypothesis_allows_that_and_says_whe
     @hypothesis.settings(max_examples=2, suppress_health_check=allowed)
     @hypothesis.given(hypothesis.strategies.integers(0, 5))
     def inner(seed):
-        with hypothesis.settings.default.__class__.register_profile and nullcontext():
-            verdicts.append(gv.examine(DERIVATIVE, nn.tanh, by=gv.Search(examples=1), seed=seed))
+        verdicts.append(gv.examine(DERIVATIVE, nn.tanh, by=gv.Search(examples=1), seed=seed))
 
     inner()
     assert {v.status for v in verdicts} == {status}

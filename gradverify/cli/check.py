@@ -10,7 +10,7 @@ import click
 
 from gradverify.cli.exits import NOTHING, STATUS
 from gradverify.cli.options import REPORT, make_room, seed_of, write
-from gradverify.cli.screen import COLOURS, Screen, show_failures, show_subject
+from gradverify.cli.screen import COLOURS, Screen, show_failures, show_methods, show_refuted, show_subject
 
 if TYPE_CHECKING:
     from gradverify._verdict import Report, Verdict
@@ -50,7 +50,8 @@ def check(
     """
     from gradverify._render import DECISIVE, summary
 
-    number, screen = seed_of(seed), Screen()
+    head = () if targets else ("proved", "searched", "sampled", "sees", "time")
+    number, screen = seed_of(seed), Screen(*head)
     if seed == "random":
         screen.line(f"seed {number}")  # at once, so that an interrupted run can be repeated
     if json_file is not None:
@@ -90,6 +91,7 @@ def _own(screen: Screen, seed: int, output: Path) -> Report:
     verdicts: list[Verdict] = []
     skipped: list[str] = []
     ran: list[embedded.Row] = []
+    refuted: list[embedded.Row] = []
     with screen.working() as show:
         begin = [""]
 
@@ -106,11 +108,20 @@ def _own(screen: Screen, seed: int, output: Path) -> Report:
                 skipped.append(f"{row.name}: {row.missing}")
             elif row.verdicts:
                 verdicts += row.verdicts
-                show_subject(screen, row.verdicts)
-            else:
+                show_methods(screen, row.verdicts)
+            elif row.refuted:
+                refuted.append(row)
+                show_refuted(screen, row.name, row.refuted)
+            elif row.figure:
                 ran.append(row)
                 screen.row("ran", f"{row.name} experiment", row.figure)
-    report = Report(tuple(verdicts), seed, (), tuple(skipped), {"experiments": {row.name: row.data for row in ran}})
+            else:
+                screen.row("proved", row.name, row.text)
+    facts = {
+        "experiments": {row.name: row.data for row in ran},
+        "refuted": {row.name: {v.by: v.findings[0].place for v in row.refuted} for row in refuted},
+    }
+    report = Report(tuple(verdicts), seed, (), tuple(skipped), facts)
     for row in ran:
         screen.line()
         screen.line(f"{row.text}\nfigure: {row.figure}")

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from gradverify._verdict import Report, Verdict
 
 COLOURS = {"HOLDS": "green", "FAILS": "bold red", "UNDECIDED": "yellow", "skipped": "dim", "proved": "green"}
+WIDE = 10  # characters of a column of numbers
 LONGEST = 60  # characters of a name that a row shows
 
 
 class Screen:
     """A terminal with a live last line, or a pipe that gets plain lines; either way rows are shown as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, *head: str) -> None:
         from rich.console import Console
 
         class Ours(Console):
@@ -29,6 +30,7 @@ class Screen:
 
         self.console = Ours(highlight=False, soft_wrap=True, emoji=False)
         self.coloured = self.console.is_terminal
+        self.head = head or ("laws", "decisive", "sees", "time")
         self.headed = False
 
     def line(self, text: str = "", style: str = "") -> None:
@@ -43,7 +45,7 @@ class Screen:
 
         if not self.headed:
             self.headed = True
-            self.line(aligned("", "subject", "laws", "decisive", "sees", "time"), "dim")
+            self.line(aligned("", "subject", *self.head), "dim")
         line = aligned(status, name, *cells)
         text = Text(line)
         if self.coloured:
@@ -61,15 +63,14 @@ class Screen:
 
 
 def aligned(status: str, name: str, *cells: str) -> str:
-    """Status, name, and either one remark or the numbers under laws, decisive, sees and time."""
+    """Status, name, and either one remark or the numbers under the head."""
     from gradverify._render import clean
 
     shown = clean(name)
     shown = shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
     if len(cells) == 1:
         return f"{status:<10}{shown:<32}  {clean(cells[0])}"
-    laws, decisive, sees, seconds = cells
-    return f"{status:<10}{shown:<32}{laws:>7}{decisive:>11}{sees:>8}{seconds:>8}"
+    return f"{status:<10}{shown:<32}" + "".join(f"{cell:>{WIDE}}" for cell in cells)
 
 
 def escaped(text: str) -> str:
@@ -96,11 +97,44 @@ def show_subject(screen: Screen, own: tuple[Verdict, ...], *, remarks: bool = Fa
         "-" if least is None else f"{least:.0e}",
         f"{sum(v.seconds for v in own):.1f} s",
     )
+    show_undecided(screen, own)
     for v in own:
-        if v.status == "UNDECIDED" and v.derivative:
-            screen.line(f"          {v.law}: {clean(v.reason)}")
         for note in v.notes if remarks and v.derivative else ():
             screen.line(f"          {clean(note)}")
+
+
+def show_methods(screen: Screen, own: tuple[Verdict, ...]) -> None:
+    """One row for a subject under several methods: of its laws, how many are proved, searched and sampled."""
+    from gradverify._verdict import Report
+
+    cells = []
+    for by in ("Proof", "Search", "Sampling"):
+        some = [v for v in own if v.by.startswith(by)]
+        cells.append(f"{sum(v.status == 'HOLDS' for v in some)}/{len(some)}" if some else "-")
+    least = max((v.smallest for v in own if v.derivative and v.smallest), default=None)
+    seconds = f"{sum(v.seconds for v in own):.1f} s"
+    screen.row(str(Report(own).status), own[0].subject, *cells, "-" if least is None else f"{least:.0e}", seconds)
+    show_undecided(screen, own)
+
+
+def show_undecided(screen: Screen, own: tuple[Verdict, ...]) -> None:
+    """Why a derivative stayed undecided, a line each."""
+    from gradverify._render import clean
+
+    for v in own:
+        if v.status == "UNDECIDED" and v.derivative:
+            screen.line(f"          {v.law}, by {v.by}: {clean(v.reason)}")
+
+
+def show_refuted(screen: Screen, what: str, verdicts: tuple[Verdict, ...]) -> None:
+    """A mistake, and what each method holds against it."""
+    from gradverify._render import clean, sides
+
+    screen.row("refuted", what, f"by {', '.join(v.by for v in verdicts)}")
+    for v in verdicts:
+        f = v.findings[0]
+        claimed, expected = sides(f)
+        screen.line(f"          {v.by:<9} {clean(f.place)}: claimed {claimed}, expected {expected}")
 
 
 def show_failures(screen: Screen, report: Report) -> None:

@@ -307,7 +307,7 @@ class Judge:
             if key not in self.instances:
                 named = map(self.hypothesis, key)
                 equalities = tuple(Equality(h.left, h.right, h.fixes) for h in named)
-                setting = Setting(self.d.sizes, self.d.arrays, frozenset(self.d.positive), equalities)
+                setting = Setting(self.d.sizes, self.d.arrays, frozenset(self.d.positive), self.d.nonzero, equalities)
                 self.instances[key] = Instances(setting)
             return self.instances[key].compare(before, after)
         except NoPoint as none:

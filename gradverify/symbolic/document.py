@@ -78,6 +78,7 @@ def _notation(derivations: Sequence[Derivation]) -> list[str]:
     lines += [_array(a) for a in arrays]
     lines += [_function(f) for f in functions]
     text = "".join(latex(t) for d in derivations for t in (d.left, d.right, *(s.expression for s in d.steps)))
+    lines.append("- A rule is an equation, and may be read from either side.")
     if r"\sum" in text:
         lines.append("- A sum runs over every value of its index.")
     if r"\delta" in text:
@@ -132,7 +133,7 @@ def _theorem(number: int, entry: Entry, where: Mapping[str, str]) -> list[str]:
     lines += ["This is the right side.", ""]
     if d.remark:
         lines += [d.remark, ""]
-    lines += [f"**Checked:** {_checked(entry.accepted)}", "", f"**Not claimed:** {_not_claimed(d)}", ""]
+    lines += [f"**Checked:** {_checked(entry.accepted)}", "", f"**Limits:** {_limits(d)}", ""]
     certificate = f"[certificate](certificates/{d.name}.json)"
     return [*lines, f"{certificate} {entry.digest[:DIGITS_SHOWN]}", ""]
 
@@ -161,21 +162,25 @@ def _equation(h: Hypothesis) -> str:
 def _reason(checked: Checked, d: Derivation, entry: Entry, where: Mapping[str, str]) -> str:
     said = " ".join(_rule(name, checked, d, entry, where) for name in checked.step.rules)
     note = f" Here: {checked.step.note}." if checked.step.note else ""
-    leans = f" (Leans on: {'; '.join(checked.leaned_on)}.)" if checked.leaned_on else ""
-    return f"{said}{note}{leans}"
+    known = f" (Known for this: {'; '.join(checked.leaned_on)}.)" if checked.leaned_on else ""
+    return f"{said}{note}{known}"
 
 
 def _rule(name: str, checked: Checked, d: Derivation, entry: Entry, where: Mapping[str, str]) -> str:
     if name.startswith(DEFINITION):
         f = next(f for f in d.functions if f.name == name.removeprefix(DEFINITION))
-        return f"**By definition** of ${subscripted(name_of(f), f.indices)}$."
+        return f"**By definition,** ${subscripted(name_of(f), f.indices)} = {latex(f.body)}$." if f.body else ""
     if name == HYPOTHESIS:
-        return f"**By the hypothesis** that {', '.join(checked.step.uses)}."
+        used = [h for h in d.hypotheses if h.name in checked.step.uses]
+        return f"**By the hypothesis** that {'; '.join(f'{h.name}, {_equation(h)}' for h in used)}."
     if name.startswith(THEOREM):
         other = next(c for c in entry.accepted.cited if c.name == name.removeprefix(THEOREM))
         file = "" if where[other.name] == entry.script else f"{where[other.name]}.md"
         put = ", ".join(f"${argument(f)}$ for ${a.latex or a.name}$" for a, f in checked.step.at)
-        return f"**By the theorem** [{other.title}]({file}#{other.name})" + (f", with {put}." if put else ".")
+        link = f"[{other.title}]({file}#{other.name})"
+        return f"**By the theorem** {link}, ${latex(other.left)} = {latex(other.right)}$" + (
+            f", with {put}." if put else "."
+        )
     rule = next(r for r in checked.rules if r.name == name)
     return f"**{name[0].upper()}{name[1:]}.** {rule.says}"
 
@@ -191,9 +196,8 @@ def _checked(accepted: Accepted) -> str:
     )
 
 
-def _not_claimed(d: Derivation) -> str:
-    general = "anything about floating-point numbers: the variables are real numbers."
-    return " ".join([*(f"{line}" for line in d.left_out), general[0].upper() + general[1:]]) if d.left_out else general
+def _limits(d: Derivation) -> str:
+    return " ".join([*d.left_out, "Nothing is said of floating-point numbers: the variables are real numbers."])
 
 
 # -- the ledger ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from gradverify.symbolic.term import Array, Derivative, Index, Plus, Sigma, Size
 from gradverify.symbolic.written import Exactly, InBalls, Instance, InSymbols, Scope, Writer
 
 LARGEST = 3  # sizes are 1, 2 and 3
-ROUNDS = 4  # the sizes in turn, then 2 and 3 once more at other points
+ROUNDS = 4  # the sizes in turn, then 2 and 3 once more at a point of entries -1, 0 and 1: zeros, ties and kinks
 REDRAWN = 50  # points tried before we say that no point satisfies the hypotheses
 
 
@@ -40,6 +40,7 @@ class Setting:
     sizes: tuple[Size, ...]
     arrays: tuple[Array, ...]
     positive: frozenset[Array] = frozenset()
+    nonzero: tuple[Term, ...] = ()
     equalities: tuple[Equality, ...] = ()
 
 
@@ -139,7 +140,7 @@ def instance(setting: Setting, number: int) -> Instance:
         found = Instance(number, sizes, values)
         for e in setting.equalities:
             _satisfy(e, found)
-        if all(_satisfied(e, found) for e in setting.equalities) and _positive(found, setting):
+        if all(_satisfied(e, found) for e in setting.equalities) and _signs_are_right(found, setting):
             return found
     raise NoPoint(
         f"no point at {sizes} satisfies the hypotheses; a hypothesis has to be an equation in which some entry of the "
@@ -155,8 +156,9 @@ def _entries(
         if a.into is not None:
             yield at, whole(sizes[a.into.name], *words)
         else:
-            value = drawn(*words) / (1 + attempt)  # smaller at each attempt: positive labels that sum to 1 exist
-            yield at, abs(value) if a in setting.positive else value
+            # smaller at each attempt: positive labels that sum to 1 exist, and have to be found
+            value = drawn(*words) / (1 + attempt) if number < LARGEST else Fraction(whole(3, *words) - 1)
+            yield at, (abs(value) or Fraction(1)) / (1 + attempt) if a in setting.positive else value
 
 
 def _satisfy(e: Equality, point: Instance) -> None:
@@ -185,17 +187,30 @@ def _satisfied(e: Equality, point: Instance) -> bool:
 
 
 def _gap(e: Equality, where: Mapping[Index, int], point: Instance) -> Fraction:
-    writer = Writer(Instance(point.number, point.sizes, point.values), Exactly(), InSymbols())
-    scope = Scope(point.values)
     try:
-        gap: Fraction = writer.value(e.left, where, scope) - writer.value(e.right, where, scope)
+        return _exactly(e.left, where, point) - _exactly(e.right, where, point)
     except Undefined as why:
         raise NoPoint(f"a hypothesis could not be evaluated in rational numbers: {why}") from None
-    return gap
 
 
-def _positive(point: Instance, setting: Setting) -> bool:
-    return all(v > 0 for a in setting.positive if a.name in point.values for v in point.values[a.name].values())
+def _exactly(t: Term, where: Mapping[Index, int], point: Instance) -> Fraction:
+    alone = Instance(point.number, point.sizes, point.values)  # what is asked here says nothing of the two sides
+    value: Fraction = Writer(alone, Exactly(), InSymbols()).value(t, where, Scope(point.values))
+    return value
+
+
+def _signs_are_right(point: Instance, setting: Setting) -> bool:
+    positive = all(v > 0 for a in setting.positive for v in point.values[a.name].values())
+    return positive and not any(
+        _is_zero(t, where, point) for t in setting.nonzero for where in _every(t.in_order, point.sizes)
+    )
+
+
+def _is_zero(t: Term, where: Mapping[Index, int], point: Instance) -> bool:
+    try:
+        return _exactly(t, where, point) == 0
+    except Undefined:
+        return False  # no rational number; where it is 0 the two sides will have no value
 
 
 def _summands(t: Term, sizes: Mapping[str, int]) -> Iterator[tuple[Term, dict[Index, int]]]:

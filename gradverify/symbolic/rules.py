@@ -38,11 +38,11 @@ RULES = (
         fractions=True,
     ),
     Rule("cancel", "A number that is not 0, divided by itself, is 1.", (algebra.cancel,)),
-    Rule("split the sum", "The sum of $a_k + b_k$ is the sum of $a_k$ plus the sum of $b_k$.", (algebra.split,)),
+    Rule("split the sum", r"$\sum_k (a_k + b_k) = \sum_k a_k + \sum_k b_k$.", (algebra.split,)),
     Rule(
         "linearity of the sum",
-        "A finite sum may be split term by term, a factor that does not carry the summation index may stand inside or "
-        "outside, and nested sums may be taken in any order.",
+        r"A finite sum may be split, $\sum_k (a_k + b_k) = \sum_k a_k + \sum_k b_k$; a factor that does not carry the "
+        r"index may stand inside or outside, $\sum_k c a_k = c \sum_k a_k$; nested sums may be taken in any order.",
         (algebra.split, algebra.scope, algebra.exchange),
     ),
     Rule("order of the sums", "Nested finite sums may be taken in any order.", (algebra.exchange,)),
@@ -91,8 +91,8 @@ RULES = (
     ),
     Rule(
         "chain rule",
-        "A function of several variables, all of which move: its derivative is the sum, over these variables, of the "
-        "function's partial derivative times the variable's own derivative.",
+        r"$\frac{\partial F(y)}{\partial x} = \sum_i \frac{\partial F}{\partial y_i} \frac{\partial y_i}{\partial x}$, "
+        "summed over all variables $y_i$ of $F$, since all of them move with $x$.",
         (calculus.of_function,),
     ),
     Rule("exp of a sum", "$e^{a+b} = e^a e^b$ and $e^{-a} = 1/e^a$.", (calculus.exp_of_sum,)),
@@ -104,7 +104,7 @@ RULES = (
     Rule("log of exp", "The logarithm undoes the exponential.", (calculus.log_of_exp,)),
     Rule("exp of log", "The exponential undoes the logarithm of a positive number.", (calculus.exp_of_log,)),
     Rule(
-        "relu is slope times",
+        "relu by its slope",
         r"Where $u$ is not 0, $\max(u, 0)$ is $u$ times the slope there.",
         (calculus.relu_is_slope_times,),
     ),

@@ -50,7 +50,11 @@ def positive(t: Term, facts: Facts) -> Reason | None:
     if isinstance(t, Extent):
         return frozenset(("a size is at least 1",))
     if isinstance(t, Entry):
-        return frozenset((f"assumed: {t.array.name} is positive",)) if t.array in facts.positive else None
+        return (
+            frozenset((f"${t.array.latex or t.array.name}$ is assumed to be positive",))
+            if t.array in facts.positive
+            else None
+        )
     if isinstance(t, Apply):
         return frozenset(("an exponential is positive",)) if t.name == "exp" else None
     if isinstance(t, Call):
@@ -98,7 +102,7 @@ def nonzero(t: Term, facts: Facts) -> Reason | None:
     for fact in facts.nonzero:
         pattern = plain(fact)
         if any(plain(rename(pattern, to)) == t for to in instances(pattern.free, points_in(t))):
-            return frozenset(("assumed: it is not 0",))
+            return frozenset(("it is assumed not to be 0",))
     if isinstance(t, Call):
         formula = unfolded(t)
         return nonzero(formula, facts) if formula is not None else None

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from gradverify._errors import LawBroken, Misuse
@@ -74,7 +75,7 @@ def load(place: Path) -> tuple[Theorem, ...]:
     """Every theorem of a folder: scripts after those they lean on, else by name; within one, in its own order."""
     found: dict[str, tuple[str, str, Derivation]] = {}
     for path in _scripts(place):
-        module = load_script(str(path))
+        module = _loaded(path)
         derivations = getattr(module, "THEOREMS", None)
         if not isinstance(derivations, tuple) or not all(isinstance(d, Derivation) for d in derivations):
             raise Misuse(f"{path}: THEOREMS has to be a tuple of Derivations.")
@@ -108,6 +109,13 @@ def _in_order(theorems: Sequence[Theorem]) -> list[str]:
     for script in sorted(needs):
         visit(script, ())
     return out
+
+
+def _loaded(path: Path) -> ModuleType:
+    try:
+        return load_script(str(path))
+    except Exception as wrong:  # whatever a script may raise
+        raise Misuse(f"{path} cannot be loaded: {type(wrong).__name__}: {wrong}") from wrong
 
 
 def _resolve(

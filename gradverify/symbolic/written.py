@@ -133,7 +133,7 @@ class InSymbols:
 
     def above_zero(self, value: Any) -> bool | None:
         above = InBalls().above_zero(numerical(value, self))
-        if above is None:
+        if above is None and value.free_symbols:  # it moves with what is differentiated by
             raise Undefined("a derivative at the kink of the ReLU")
         return above
 

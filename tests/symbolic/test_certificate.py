@@ -86,7 +86,7 @@ def test_an_edited_count_or_digest_is_told() -> None:
     whole = json.loads(texts()["certificates/softmax_jacobian.json"])
     whole["steps"][3]["comparisons"] = 1_000_000
     with pytest.raises(
-        LawBroken, match='softmax_jacobian: the certificate has been edited: line .* "comparisons": 1000000'
+        LawBroken, match=r'softmax_jacobian: the certificate has been edited: line .* "comparisons": 1000000'
     ):
         recheck(printed(whole) + "\n", seed())
     with pytest.raises(LawBroken, match="has been edited"):

@@ -132,10 +132,10 @@ TABLE: tuple[tuple[str, object, Any, dict[str, Any], Reason], ...] = (
     ("sign", Sum(k, t[k]) / Sum(k, t[k]), step(1, "cancel"), NONE, SIGN),
     ("sign", D(log(t[k]), t[j]), step(D(t[k], t[j]) / t[k], "derivative of log"), NONE, SIGN),
     ("sign", exp(log(t[k])), step(t[k], "exp of log"), NONE, SIGN),
-    ("sign", D(s[k] / t[k], t[j]), step((D(s[k], t[j]) * t[k] - s[k] * D(t[k], t[j])) / t[k] ** 2, "quotient rule"), NONE,
-     SIGN),
+    ("sign", D(s[k] / t[k], t[j]), step((D(s[k], t[j]) * t[k] - s[k] * D(t[k], t[j])) / t[k] ** 2, "quotient rule"),
+     NONE, SIGN),
     ("sign", D(1 / t[k], t[j]), step(-(t[k] ** -2) * D(t[k], t[j]), "power rule"), NONE, SIGN),
-    ("sign", relu(t[k]), step(slope(t[k]) * t[k], "relu is slope times"), NONE, SIGN),
+    ("sign", relu(t[k]), step(slope(t[k]) * t[k], "relu by its slope"), NONE, SIGN),
     ("sign", D(relu(t[k]), t[j]), step(slope(t[k]) * D(t[k], t[j]), "derivative of relu"), NONE, SIGN),
     ("sign", ell(s).by(k), step(-t[k] / s[k], "theorem loss_by_probability", at={q: s}), NONE, SIGN),
     ("sign", a / b + 1 / b, step((a + 1) / b * b / b, "algebra of fractions"), NONE, SIGN),
@@ -169,7 +169,7 @@ TABLE: tuple[tuple[str, object, Any, dict[str, Any], Reason], ...] = (
     ("false", D(s[k] ** 3, s[j]), step(3 * s[k] ** 3 * D(s[k], s[j]), "power rule"), NONE, FALSE),
     ("false", D(ell(p), s[j]), step(ell(p).by(j) * D(p[j], s[j]), "chain rule"), NONE, FALSE),
     ("false", (s[k] + t[k]) ** 2, step(s[k] ** 2 + t[k] ** 2, "algebra"), NONE, FALSE),
-    ("false", relu(t[k]), step(t[k], "relu is slope times"), NONE, FALSE),
+    ("false", relu(t[k]), step(t[k], "relu by its slope"), NONE, FALSE),
 )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ RIGHT: tuple[tuple[object, Any, dict[str, Any]], ...] = (
     (1 / (1 / q[k]), step(q[k], "algebra"), POSITIVE),
     (s[k] * q[k] / q[k], step(s[k], "cancel"), POSITIVE),
     (ell(r).by(k), step(-t[k] / r[k], "theorem loss_by_probability", at={q: r}), POSITIVE),
-    (relu(t[k]), step(slope(t[k]) * t[k], "relu is slope times"), {"nonzero": (t[j],)}),
+    (relu(t[k]), step(slope(t[k]) * t[k], "relu by its slope"), {"nonzero": (t[j],)}),
     (s[k] * a / a, step(s[k], "cancel"), {"nonzero": (a,)}),
     (Sum(k, delta(k, y.at(j)) * s[k]), step(s[y.at(j)], "delta contracts"), NONE),
     (delta(y.at(k), j) * s[j], step(delta(y.at(k), j) * s[y.at(k)], "delta replaces"), NONE),

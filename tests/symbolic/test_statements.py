@@ -47,7 +47,7 @@ def shown(left: Term, right: Term, d: Derivation) -> bool:
 
 def instances(d: Derivation) -> Instances:
     equalities = tuple(Equality(h.left, h.right, h.fixes) for h in d.hypotheses)
-    return Instances(Setting(d.sizes, d.arrays, frozenset(d.positive), equalities))
+    return Instances(Setting(d.sizes, d.arrays, frozenset(d.positive), d.nonzero, equalities))
 
 
 def variants(d: Derivation, change: Change) -> Iterator[tuple[str, Term, Term]]:
@@ -65,7 +65,7 @@ def variants(d: Derivation, change: Change) -> Iterator[tuple[str, Term, Term]]:
 
 @cache
 def wrong() -> tuple[tuple[str, str, Term, Term], ...]:
-    """Every slip that ordinary floats confirm: the two sides clearly differ at a point that satisfies the hypotheses."""
+    """Every slip that floats confirm: the two sides clearly differ at a point that satisfies the hypotheses."""
     found = []
     for name, d in seed().items():
         there = list(points(d))

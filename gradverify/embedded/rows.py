@@ -1,11 +1,8 @@
-"""The embedded default: our own operations and our own network on real digits, under every law, and both experiments.
-
-A door without a target: what ``gradverify check`` runs when it is given nothing. Rows come one at a
-time, so that whoever shows them need not wait.
-"""
+"""The rows of the main job come one at a time, so that whoever shows them need not wait."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,20 +14,27 @@ import numpy as np
 from gradverify._check import run, untouched_state
 from gradverify._domain import At, Domain
 from gradverify._errors import Misuse
+from gradverify._examine import examine
+from gradverify._method import Method, Prover
 from gradverify._subject import Subject
-from gradverify._verdict import Verdict
-from gradverify.laws import laws_of
+from gradverify._verdict import Status, Verdict
+from gradverify.embedded.mistakes import MISTAKES, Mistake
+from gradverify.laws import laws_of, pullback_is_the_derivative
 from gradverify.nn import OPS, digits, initialise, network
 from gradverify.sampling import Sampling
 
 BATCH = 32  # digits in the batch whose gradient is checked
+SMALL = (3, 4, 2)  # widths of the network that is proved
 WIDTHS = (64, 64, 64, 64, 64, 64, 10)
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the main job: a subject's verdicts, an experiment's words and figure, or why there is neither."""
+    """One line of the main job: a subject's verdicts, an experiment's words and figure, or why there is neither.
+
+    ``refuted`` are a mistake's verdicts, one a method; they are no verdicts about anything of ours.
+    """
 
     name: str
     verdicts: tuple[Verdict, ...] = ()
@@ -38,14 +42,24 @@ class Row:
     data: Mapping[str, Any] = field(default_factory=dict)
     figure: str = ""
     missing: str = ""
+    refuted: tuple[Verdict, ...] = ()
+
+
+def methods() -> tuple[Method | Prover, ...]:
+    """The three Methods, as the table names them."""
+    from gradverify.search import Search
+    from gradverify.symbolic.proof import Proof
+
+    return Proof(), Search(), Sampling()
 
 
 def rows(*, seed: int, output: Path, progress: Progress, begin: Callable[[str], None]) -> Iterator[Row]:
     """The whole job in order. ``begin`` is told what starts, ``progress`` how far an experiment is."""
     with untouched_state():
-        for op in OPS:
-            begin(op.name)
-            yield Row(op.name, tuple(run(op, laws_of(op.spec), Sampling(), seed=seed)))
+        for subject in (*OPS, network(SMALL)):
+            begin(subject.name)
+            found = (run(subject, laws_of(subject.spec), by, seed=seed) for by in methods())
+            yield Row(subject.name, tuple(itertools.chain.from_iterable(found)))
         begin("the network on digits")
         try:
             subject = network_on_digits(seed)
@@ -53,7 +67,37 @@ def rows(*, seed: int, output: Path, progress: Progress, begin: Callable[[str], 
             yield Row("network on digits", missing=str(missing))
         else:
             yield Row(subject.name, tuple(run(subject, laws_of(subject.spec), Sampling(), seed=seed)))
+        for mistake in MISTAKES:
+            begin(mistake.what)
+            yield Row(mistake.what, refuted=refuted(mistake, seed))
+        begin("the theorems")
+        yield _theorems()
         yield from _experiments(seed, output, progress, begin)
+
+
+def refuted(mistake: Mistake, seed: int) -> tuple[Verdict, ...]:
+    """The verdict of each Method on the mistake's derivative; raises where one does not see it."""
+    verdicts = tuple(examine(pullback_is_the_derivative, mistake.wrong, by=by, seed=seed) for by in methods())
+    missed = [v.by for v in verdicts if v.status is not Status.FAILS]
+    if missed:
+        raise AssertionError(f"{mistake.what}: not refuted by {' and '.join(missed)}; no other verdict is worth much")
+    return verdicts
+
+
+def _theorems() -> Row:
+    """The theorems proved again, and held against their certificates."""
+    from gradverify.symbolic import theorem
+
+    try:
+        place = theorem.folder()
+        theorems = theorem.load(place)
+        stale = theorem.stale(place)
+    except Misuse as missing:
+        return Row("theorems", missing=str(missing))
+    if stale:
+        files = ", ".join(name for name, _ in stale)
+        raise AssertionError(f"theorems and files in {place} differ: {files}; gradverify prove writes them")
+    return Row("theorems", text=f"{len(theorems)} theorems proved for every size, each as its certificate says")
 
 
 def network_on_digits(seed: int, dtype: str = "float64") -> Subject:
