@@ -21,8 +21,8 @@ SUBNORMALS = 1024  # smallest subnormals granted: what rounding costs, times a f
 BASES = 3  # points beside x on whose lines scatter is measured
 CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits
 NOISE = 10  # standard deviations of measured rounding
-AMPLIFIED = 64  # eps: a function that is itself further off in norm loses digits at this point, and so may its rules
-CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i
+AMPLIFIED = 64  # eps: a function that is itself further off in norm has lost its digits at this point
+CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i, times what the function loses
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
 # In units in the last place; odd, since multiples of a power of two leave the low bits and their rounding alone.
@@ -75,7 +75,8 @@ def measured_rounding(answer: Answer) -> tuple[Array, ...]:
 def _measure(answer: Answer) -> tuple[Array, ...]:
     coarse = answer.low if answer.low in NEAR else "float64"
     rng = np.random.default_rng(20261)
-    lost = answer.amplified() > AMPLIFIED
+    amplified = answer.amplified()  # what the function itself loses here, its rules may lose too
+    lost = amplified > AMPLIFIED
     shapes = [p.shape for p in answer.parts]
     sigma = [np.zeros(s) for s in shapes]
     response = [np.zeros(s) for s in shapes]
@@ -97,7 +98,7 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
     for k, part in enumerate(answer.parts):
         eps = answer.eps[k]
         natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
-        cap = np.inf if lost else np.maximum(CAP * eps * natural, 64 * response[k])
+        cap = np.inf if lost else np.maximum(CAP * max(1.0, amplified) * eps * natural, 64 * response[k])
         budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
         out.append(np.maximum(budget, FLOOR * eps * natural) + own[k])
     return tuple(out)

@@ -203,7 +203,7 @@ def _impossible(cases: Mapping[Expr, int]) -> bool:
     plain = [d for d in differences if not ex._conditions(d)]
     for size in (2, 3, 4):
         for some in itertools.combinations(plain, size):
-            if ex.total(some) is ex.ZERO:  # numbers that are all positive cannot sum to 0
+            if ex.nonnegative(-ex.total(some)):  # numbers that are all positive have a positive sum
                 return True
     return False
 

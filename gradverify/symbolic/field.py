@@ -9,6 +9,7 @@ whatever vanishes here vanishes for the real functions too; the converse need no
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -195,8 +196,16 @@ class Field:
     def _exp(self, terms: Mapping[Monomial, fmpq]) -> int:
         out = 1
         for m, n in self._steps(terms):
-            out = out * pow(self.free(ex.EXP, m), n, self.p) % self.p
+            out = out * pow(self._exponential(m), n, self.p) % self.p
         return out
+
+    def _exponential(self, m: Monomial) -> int:
+        """exp of a unit of this monomial: free, but for exp(unit * log u), a power of u."""
+        unit = self.shared.units[m]
+        if len(m) == 1 and m[0][0].kind == ex.LOG and m[0][1] == 2 and math.gcd(int(unit.q), self.p - 1) == 1:
+            base: int = self.values[m[0][0].args[0]]
+            return pow(base, int(unit.p) * pow(int(unit.q), -1, self.p - 1), self.p)
+        return self.free(ex.EXP, m)
 
     def _turn(self, terms: Mapping[Monomial, fmpq]) -> tuple[int, int]:
         """(cos, sin) of a sum, by turning a point of the circle."""
@@ -252,7 +261,7 @@ class Field:
             return self._power(key, _twice(n))
         if n.q != 1:
             raise Unlucky
-        return pow(self.free(ex.EXP, key), int(n.p), self.p)
+        return pow(self._exponential(key), int(n.p), self.p)
 
     def _log_of_key(self, key: Any) -> int:
         if isinstance(key, Expr):
@@ -277,10 +286,10 @@ def _common(a: fmpq, b: fmpq) -> fmpq:
 
 
 def _prime(rng: random.Random) -> int:
-    """A random prime of 61 bits that leaves 3 modulo 4, so that roots are powers."""
+    """A random prime p of 61 bits: 3 modulo 4, and 3, 5 and 7 do not divide p - 1, so that roots are powers."""
     while True:
         candidate = rng.getrandbits(BITS) | (1 << (BITS - 1)) | 3
-        if fmpz(candidate).is_probable_prime():
+        if all((candidate - 1) % q for q in (3, 5, 7)) and fmpz(candidate).is_probable_prime():
             return candidate
 
 

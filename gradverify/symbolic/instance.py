@@ -200,7 +200,7 @@ def _exactly(t: Term, where: Mapping[Index, int], point: Instance) -> Fraction:
 
 
 def _signs_are_right(point: Instance, setting: Setting) -> bool:
-    positive = all(v > 0 for a in setting.positive for v in point.values[a.name].values())
+    positive = all(v > 0 for a in setting.arrays if a in setting.positive for v in point.values[a.name].values())
     return positive and not any(
         _is_zero(t, where, point) for t in setting.nonzero for where in _every(t.in_order, point.sizes)
     )

@@ -31,13 +31,13 @@ from gradverify.symbolic.term import (
 LOOSE, PRODUCT, TIGHT = 0, 1, 2  # how tightly the surroundings bind
 
 
-def latex(t: Term, around: int = LOOSE) -> str:
-    """The term, in brackets where the surroundings bind tighter than it does."""
-    inner, own = _written(t)
-    return rf"\left( {inner} \right)" if own < around else inner
+def latex(t: Term, around: int = LOOSE, followed: bool = False) -> str:
+    """The term, in brackets where the surroundings bind tighter than it does, or where a sum would reach too far."""
+    inner, own = _written(t, followed)
+    return rf"\left( {inner} \right)" if own < around or (followed and isinstance(t, Sigma)) else inner
 
 
-def _written(t: Term) -> tuple[str, int]:
+def _written(t: Term, followed: bool) -> tuple[str, int]:
     if isinstance(t, Number):
         return _number(t.value)
     if isinstance(t, Extent):
@@ -56,7 +56,7 @@ def _written(t: Term) -> tuple[str, int]:
     if isinstance(t, Plus):
         return _sum(t), LOOSE
     if isinstance(t, Times):
-        return _product(t)
+        return _product(t, followed)
     if isinstance(t, Power):
         return _power(t)
     if isinstance(t, Apply):
@@ -120,12 +120,12 @@ def _number(value: Fraction) -> tuple[str, int]:
 def _sum(t: Plus) -> str:
     out = ""
     for n, x in enumerate(t.terms):
-        piece = latex(x, PRODUCT if isinstance(x, Plus) or (isinstance(x, Sigma) and n < len(t.terms) - 1) else LOOSE)
+        piece = latex(x, PRODUCT if isinstance(x, Plus) else LOOSE, followed=n < len(t.terms) - 1)
         out += piece if n == 0 else f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
     return out
 
 
-def _product(t: Times) -> tuple[str, int]:
+def _product(t: Times, followed: bool) -> tuple[str, int]:
     first = t.terms[0]
     minus = isinstance(first, Number) and first.value < 0 and len(t.terms) > 1
     sign, parts = ("-", t.terms) if minus else ("", t.terms)
@@ -139,7 +139,8 @@ def _product(t: Times) -> tuple[str, int]:
             pieces.append(([x], []))
         else:
             pieces[-1][0].append(x)
-    shown = [_fraction(above, below, last=n == len(pieces) - 1) for n, (above, below) in enumerate(pieces)]
+    last = len(pieces) - 1
+    shown = [_fraction(above, below, n == last and not followed) for n, (above, below) in enumerate(pieces)]
     return sign + " ".join(shown), LOOSE if minus else PRODUCT
 
 

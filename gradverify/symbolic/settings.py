@@ -44,9 +44,7 @@ class Setting:
 
     def real(self, name: str) -> Symbolic:
         """One real symbol."""
-        box = np.empty((), object)
-        box[()] = self.made.setdefault(name, ex.symbol(name))
-        return box.view(Symbolic)
+        return self._free(name, ())
 
     def cotangent(self, name: str, y: Vectors) -> Vectors:
         """Free symbols in the shape of an output."""
@@ -59,6 +57,8 @@ class Setting:
         return Vectors(tuple(parts))
 
     def _free(self, name: str, shape: tuple[int, ...]) -> Symbolic:
+        while name in self.subject.names:  # an argument may be called v
+            name += "_"
         part, symbols = _symbols(name, shape, None, None)
         self.made |= {str(s.args[0]): s for s in symbols}
         return part

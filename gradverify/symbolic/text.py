@@ -24,13 +24,13 @@ from gradverify.symbolic.term import (
 LOOSE, PRODUCT, TIGHT = 0, 1, 2  # how tightly the surroundings bind
 
 
-def text(t: Term, around: int = LOOSE) -> str:
-    """The term as a person would type it."""
-    inner, own = _written(t)
-    return f"({inner})" if own < around else inner
+def text(t: Term, around: int = LOOSE, followed: bool = False) -> str:
+    """The term as a person would type it, in brackets where a sum would reach too far."""
+    inner, own = _written(t, followed)
+    return f"({inner})" if own < around or (followed and isinstance(t, Sigma)) else inner
 
 
-def _written(t: Term) -> tuple[str, int]:
+def _written(t: Term, followed: bool) -> tuple[str, int]:
     if isinstance(t, Number):
         return str(t.value), TIGHT if t.value >= 0 and t.value.denominator == 1 else LOOSE
     if isinstance(t, Extent):
@@ -47,7 +47,7 @@ def _written(t: Term) -> tuple[str, int]:
     if isinstance(t, Plus):
         return _sum(t), LOOSE
     if isinstance(t, Times):
-        return _product(t), PRODUCT
+        return _product(t, followed), PRODUCT
     if isinstance(t, Power):
         if t.exponent == -1:
             return f"1/{text(t.base, TIGHT)}", PRODUCT
@@ -92,17 +92,19 @@ def argument_of(t: Term) -> str:
 def _sum(t: Plus) -> str:
     out = ""
     for n, x in enumerate(t.terms):
-        piece = text(x, PRODUCT if isinstance(x, Plus | Sigma) and n < len(t.terms) - 1 else LOOSE)
+        piece = text(x, PRODUCT if isinstance(x, Plus) else LOOSE, followed=n < len(t.terms) - 1)
         out += piece if n == 0 else f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
     return out
 
 
-def _product(t: Times) -> str:
+def _product(t: Times, followed: bool) -> str:
     sign, parts = ("-", t.terms[1:]) if isinstance(t.terms[0], Number) and t.terms[0].value == -1 else ("", t.terms)
     out = ""
-    for x in parts:
+    for n, x in enumerate(parts):
         if isinstance(x, Power) and x.exponent == -1 and out:
             out += f"/{text(x.base, TIGHT)}"
         else:
-            out += ("*" if out else "") + text(x, TIGHT if isinstance(x, Plus | Sigma | Times | Number) else PRODUCT)
+            open_end = isinstance(x, Sigma) and n == len(parts) - 1 and not followed
+            tight = isinstance(x, Plus | Sigma | Times | Number) and not open_end
+            out += ("*" if out else "") + text(x, TIGHT if tight else LOOSE if open_end else PRODUCT)
     return sign + out

@@ -17,7 +17,7 @@ from flint import fmpq
 
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic import linear_algebra
-from gradverify.symbolic.branches import Unsupported, to_expr, truth
+from gradverify.symbolic.branches import Unsupported, divisor, to_expr, truth
 from gradverify.symbolic.entries import CONDITIONS, REDUCTIONS, UFUNCS, flag, is_condition
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.field import vanishes
@@ -589,6 +589,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cumprod": lambda a, axis=None, **rest: _cumulated(REDUCTIONS["multiply"], a, axis),
     "clip": _clip,
     "norm": _norm,
+    "sinc": lambda a: _each(lambda e: ex.sin(ex.PI * e) / (ex.PI * divisor(e)), a),
     "sort": _sort,
     "argsort": _argsort,
     "nonzero": lambda a: _nonzero(a),
