@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ from gradverify.points import KINDS, Seeded, point
 
 FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
 GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
-EFFORT = 20_000  # evaluations of the function that looking for a smaller point may cost
+EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
 
 
@@ -107,26 +107,28 @@ class Floats:
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.
 
-        They are tried in the very form in which the witness will give them: given inputs, a given cotangent.
+        They are tried in the very form in which the witness will give them, given inputs and a given
+        cotangent, so that it reproduces what is told. What does not fail in that form is left as it is.
         """
-        f, count, best, effort = trial.subject, len(trial.x), finding, Budget(EFFORT)
+        f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
+        shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found
 
         def fails(arrays: tuple[Array, ...]) -> bool:
-            nonlocal best
             if effort.spent:
                 return False
             places = Domain({name: At(a) for name, a in zip(f.names, arrays, strict=False)})
             fixed = dataclasses.replace(self, cotangent=arrays[count:] or None)
-            pasted = effort.counted(dataclasses.replace(f, domain=places, typical=0.0))
+            pasted = metered(dataclasses.replace(f, domain=places, typical=0.0), effort)
             found = loop.again(fixed.given(pasted, f.at, trial.seed), finding.law)
-            if found is None or not alike(found, finding):
+            if found is None or not alike(found, shown[0] if shown else found):
                 return False
-            best = found
+            shown.append(found)
             return True
 
         free = (Box(v.shape) for v in finding.cotangent)
         smaller = minimise((*trial.x, *finding.cotangent), fails, (*f.domain.arguments.values(), *free))
-        loop.keep(dataclasses.replace(best, where=finding.where))
+        if shown:
+            loop.keep(dataclasses.replace(shown[-1], where=finding.where))
         return smaller.calls
 
 
@@ -140,6 +142,20 @@ def typical(subject: Subject, seed: int) -> Subject:
         return dataclasses.replace(subject, typical=0.0)
     finite = sizes[np.isfinite(sizes)]
     return dataclasses.replace(subject, typical=float(np.median(finite)) if finite.size else 0.0)
+
+
+def metered(subject: Subject, budget: Budget) -> Subject:
+    """The subject with every call of its function and of its rules counted."""
+
+    def counted(rule: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **options: Any) -> Any:
+            budget.calls += 1
+            return rule(*given, **options)
+
+        return call
+
+    vjp, jvp = (None if rule is None else counted(rule) for rule in (subject.vjp, subject.jvp))
+    return dataclasses.replace(subject, value=counted(subject.value), vjp=vjp, jvp=jvp)
 
 
 def named(text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seed(text: str) -> int:
-    """A whole number, or a fresh one for "random"; here, so that every worker is given the same."""
+    """A whole number, or a fresh one for "random"."""
     if text == "random":
+        import secrets
+
         return secrets.randbelow(2**31)
     if text.isascii() and text.isdigit():
         return int(text)
@@ -38,11 +39,19 @@ def _seed(text: str) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker and what collects the verdicts."""
+    """Register the marker and what collects the verdicts; settle the seed."""
     config.addinivalue_line("markers", MARKER)
-    if config.getoption("gv_seed") is None:
-        config.option.gv_seed = config.getoption("hypothesis_seed", None) and _number(config.option.hypothesis_seed)
     config.pluginmanager.register(Collected(), "gradverify-collected")
+    if hasattr(config, "workerinput"):
+        config.option.gv_seed = config.workerinput["gv_seed"]
+    elif config.option.gv_seed is None and getattr(config.option, "hypothesis_seed", None):
+        config.option.gv_seed = _number(config.option.hypothesis_seed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Every worker is given the same seed, also a random one."""
+    node.workerinput["gv_seed"] = node.config.option.gv_seed
 
 
 def _number(text: str) -> int:

@@ -17,9 +17,13 @@ from gradverify.points import KINDS, Seeded, point
 
 @dataclass(frozen=True)
 class Sampling:
-    """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default)."""
+    """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default).
+
+    ``smallest`` has what breaks shown at the smallest inputs that break in the same way, for about a second each.
+    """
 
     points: int = len(KINDS)
+    smallest: bool = False
     instruments: Floats = field(default_factory=Floats, compare=False)
     name: str = "Sampling"
 
@@ -28,7 +32,9 @@ class Sampling:
         for trial in self.trials(subject, seed):
             if not loop.open:
                 return
-            loop.judge(trial)
+            for finding in loop.judge(trial):
+                if self.smallest:
+                    self.instruments.shrink(trial, finding, loop)
 
     def trials(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """Every combination of dtype and options at the plain point, then the other kinds of points."""

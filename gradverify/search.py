@@ -22,7 +22,7 @@ from gradverify._tally import Budget
 from gradverify._vectors import Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.minimise import alike
-from gradverify.floats import EFFORT, Floats, named, typical
+from gradverify.floats import EFFORT, Floats, metered, named, typical
 from gradverify.points import KINDS, Kind
 from gradverify.points.drawn import Cell, Drawn, Made, Options, Point, Stale, drawn_point, remembered
 
@@ -92,7 +92,7 @@ class _Hunt:
 
     def catches(self) -> bool:
         """Does some law break? Then the loop holds its finding at the smallest point that was found."""
-        self.prey, self.effort = [], Budget(EFFORT)
+        self.prey, self.effort = [], Budget(EFFORT // 4)  # simpler choices say less than smaller arrays do
         try:
             least = hypothesis.find(self._points(), self._breaks, settings=self._settings(), random=self._random())
         except NoSuchExample:
@@ -137,7 +137,7 @@ class _Hunt:
             return self.prey[0][1] if self.prey else None
         if self.effort.spent:
             return None
-        return self.loop.again(self._trial(p, self.effort.counted(self.subject)), self.prey[0][1].law)
+        return self.loop.again(self._trial(p, metered(self.subject, self.effort)), self.prey[0][1].law)
 
     def _trial(self, p: Point, subject: Subject) -> Trial:
         key = (named(subject.name), self.number, p.seed)

@@ -68,8 +68,8 @@ def suite(
 
     A test fails where its law FAILS, and where a derivative, or a law that the spec names, stays
     UNDECIDED. It is skipped, with the reason, where another law stays UNDECIDED, or rests on one that fails.
-    ``skip`` and ``xfail`` name laws (or tests, as pytest shows them in brackets), each with a reason; a
-    law that is expected to fail and holds is a failure.
+    ``skip`` and ``xfail`` name laws (or tests, as pytest shows them in brackets), each with a reason. What
+    rests on a skipped law is skipped too; a law that is expected to fail and holds is a failure.
     """
     rules = {"vjp": vjp, "jvp": jvp, "jac": jac, "grad": grad, "hess": hess, "hessp": hessp, "backward": backward}
     given = tuple(rule for rule in rules.values() if rule is not None)
@@ -93,8 +93,8 @@ def suite(
         s, law = chosen[0]
         raise Misuse(f"{s.name} claims no {law.missing(s)}, which {law.name} is about; leave the law out, or give it.")
     skipped, expected = _told("skip", skip, cases), _told("xfail", xfail, cases)
-    cases = tuple(replace(c, expected=expected.get(c.name, "")) for c in cases)
-    return _test(Suite(cases, by, seed, strict), skipped)
+    cases = tuple(replace(c, skipped=skipped.get(c.name, ""), expected=expected.get(c.name, "")) for c in cases)
+    return _test(Suite(tuple(_with_what_it_rests_on(c, cases) for c in cases), by, seed, strict))
 
 
 # -- what is tested -------------------------------------------------------------------------------
@@ -102,11 +102,12 @@ def suite(
 
 @dataclass(frozen=True)
 class Case:
-    """One test: a law about a subject, the name pytest shows, and why it is expected to fail, if it is."""
+    """One test: a law about a subject, the name pytest shows, and why it is skipped, or expected to fail, if it is."""
 
     subject: Subject
     law: Law
     name: str
+    skipped: str = ""
     expected: str = ""
 
     @property
@@ -135,12 +136,21 @@ class Suite:
         if case.name not in self.known:
             method = self.by or PROFILES.get(config.getoption("gv_profile", None) or "", Search())
             wanted = {case.name, *(self.wanted or (c.name for c in self.cases))}
-            together = [c for c in self.cases if c.subject is case.subject and c.name in wanted]
+            beside = [c for c in self.cases if c.subject is case.subject and not c.skipped]
+            together = [c for c in beside if c.name in wanted]
             with untouched_state():
                 laws = [c.law for c in together]
                 verdicts = survey(laws, case.subject, by=method, seed=seed, strict=self.strict)
             self.known.update({c.name: verdict for c, verdict in zip(together, verdicts, strict=True)})
         return self.known[case.name], seed
+
+
+def _with_what_it_rests_on(case: Case, cases: tuple[Case, ...]) -> Case:
+    """The case, skipped if a law that it rests on is."""
+    base = next((c for c in cases if c.subject is case.subject and c.law.name in case.law.after and c.skipped), None)
+    if base is None or case.skipped:
+        return case
+    return replace(case, skipped=f"it rests on {base.law.name}, which is skipped: {base.skipped}")
 
 
 def _told(word: str, given: Mapping[str, str] | None, cases: tuple[Case, ...]) -> dict[str, str]:
@@ -193,10 +203,10 @@ class NothingDecided(Shown, _errors.NothingDecided):
     __module__ = "builtins"
 
 
-def _test(whole: Suite, skipped: Mapping[str, str]) -> Test:
+def _test(whole: Suite) -> Test:
     """The function that pytest collects, from the line on which ``suite`` was called."""
-    marks = {name: [pytest.mark.skip(reason=reason)] for name, reason in skipped.items()}
-    cases = [pytest.param(c, id=c.name, marks=marks.get(c.name, [])) for c in whole.cases]
+    marks = {c.name: [pytest.mark.skip(reason=c.skipped)] if c.skipped else [] for c in whole.cases}
+    cases = [pytest.param(c, id=c.name, marks=marks[c.name]) for c in whole.cases]
 
     @pytest.mark.parametrize("case", cases)
     def test(case: Case, request: pytest.FixtureRequest) -> None:

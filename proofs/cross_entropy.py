@@ -6,18 +6,22 @@ move with the scores. It is often quoted as $p - t$; that needs labels that sum 
 that needs it is pointed out.
 """
 
-from gradverify.symbolic import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, exp, log, step
+from gradverify.symbolic import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, each, exp, log, step
 
 K = Size("K", "the number of classes")
+N = Size("N", "the number of samples in a batch")
 k, j, c = K.indices("k j c")
+n, m = N.indices("n m")
 s = Array("s", (K,), "the scores, any real numbers")
 t = Array("t", (K,), "the labels, any real numbers unless a hypothesis says otherwise")
 q = Array("q", (K,), "probabilities as free variables: positive, otherwise any numbers")
 y = Array("y", (), "the number of the right class", into=K)
 Z = Function("Z", (s,), (), Sum(c, exp(s[c])), "the sum of the exponentials of the scores")
 p = Function("p", (s,), (k,), exp(s[k]) / Z, "softmax: the probability of class $k$")
-ell = Function("ell", (q,), (), -Sum(c, t[c] * log(q[c])), "the loss as a function of the probabilities", latex=r"\ell")
-L = Function("L", (s,), (), ell(p), "the loss as a function of the scores")
+ell = Function(
+    "ell", (q, t), (), -Sum(c, t[c] * log(q[c])), "the loss as a function of the probabilities", latex=r"\ell"
+)
+L = Function("L", (s, t), (), ell(p, t), "the loss as a function of the scores")
 
 sum_to_one = Hypothesis("labels sum to 1", Sum(k, t[k]), 1, fixes=t)
 
@@ -27,7 +31,7 @@ forward = Derivation(
     left=L,
     right=-Sum(k, t[k] * (s[k] - log(Sum(c, exp(s[c]))))),
     steps=(
-        step(ell(p), "definition of L"),
+        step(ell(p, t), "definition of L"),
         step(-Sum(k, t[k] * log(p[k])), "definition of ell"),
         step(-Sum(k, t[k] * log(exp(s[k]) / Z)), "definition of p"),
         step(-Sum(k, t[k] * (log(exp(s[k])) - log(Z))), "log of a product"),
@@ -61,9 +65,9 @@ any_labels = Derivation(
     left=D(L, s[j]),
     right=p[j] * Sum(k, t[k]) - t[j],
     steps=(
-        step(D(ell(p), s[j]), "definition of L"),
+        step(D(ell(p, t), s[j]), "definition of L"),
         step(
-            Sum(k, ell(p).by(k) * D(p[k], s[j])),
+            Sum(k, ell(p, t).by(k) * D(p[k], s[j])),
             "chain rule",
             note="all $K$ probabilities move when the one score $s_j$ moves",
         ),
@@ -111,6 +115,18 @@ log_sum_exp = Derivation(
     ),
 )
 
+log_sum_exp_hessian = Derivation(
+    name="log_sum_exp_hessian",
+    title="The Hessian of log-sum-exp is the Jacobian of softmax",
+    left=D(D(log(Z), s[k]), s[j]),
+    right=p[k] * (delta(k, j) - p[j]),
+    steps=(
+        step(D(p[k], s[j]), "theorem log_sum_exp_gradient"),
+        step(p[k] * (delta(k, j) - p[j]), "theorem softmax_jacobian"),
+    ),
+    remark="Where the labels sum to 1 it is the Hessian of the loss too, since $p - t$ and $p$ move alike.",
+)
+
 second_way = Derivation(
     name="cross_entropy_gradient_by_the_forward_message",
     title="The same gradient by another way, which never speaks of the probabilities' Jacobian",
@@ -133,6 +149,55 @@ second_way = Derivation(
         step(-(t[j] - p[j]), "hypothesis", uses=("labels sum to 1",)),
         step(p[j] - t[j], "algebra"),
     ),
+)
+
+S = Array("S", (N, K), "the scores of a batch, one row for each sample")
+T = Array("T", (N, K), "the labels of a batch")
+row, labels = each(k, S[n, k]), each(k, T[n, k])
+B = Function("B", (S, T), (), Sum(n, L(row, labels)) / N.number, "the loss of a batch: the mean over its samples")
+rows_sum_to_one = Hypothesis("the labels of every sample sum to 1", Sum(k, T[n, k]), 1, fixes=T)
+
+
+def of_row(a, index):
+    """Row ``index`` of a matrix, as an array over the classes."""
+    return each(k, a[index, k])
+
+
+batch = Derivation(
+    name="cross_entropy_gradient_batch",
+    title="The gradient of the mean over a batch",
+    left=D(B, S[m, j]),
+    right=(p(of_row(S, m))[j] - T[m, j]) / N.number,
+    hypotheses=(rows_sum_to_one,),
+    steps=(
+        step(D(Sum(n, L(row, labels)) / N.number, S[m, j]), "definition of B"),
+        step(D(Sum(n, L(row, labels)), S[m, j]) / N.number, "constant factor", note="the factor is $1 / N$"),
+        step(Sum(n, D(L(row, labels), S[m, j])) / N.number, "derivative of a sum"),
+        step(
+            Sum(n, Sum(c, L(row, labels).by(c) * D(S[n, c], S[m, j]))) / N.number,
+            "chain rule",
+            note="the loss of sample $n$ has the $K$ scores of that sample for variables",
+        ),
+        step(
+            Sum(n, Sum(c, L(row, labels).by(c) * (delta(n, m) * delta(c, j)))) / N.number, "derivative of a coordinate"
+        ),
+        step(
+            L(of_row(S, m), of_row(T, m)).by(j) / N.number,
+            "delta contracts",
+            note="only sample $n = m$ and class $c = j$ are left",
+        ),
+        step(
+            (p(of_row(S, m))[j] * Sum(k, T[m, k]) - T[m, j]) / N.number,
+            "theorem cross_entropy_gradient_any_labels",
+            at={s: of_row(S, m), t: of_row(T, m)},
+        ),
+        step(
+            (p(of_row(S, m))[j] - T[m, j]) / N.number,
+            "hypothesis",
+            uses=("the labels of every sample sum to 1",),
+        ),
+    ),
+    remark="The factor is $1 / N$, not 1: a mean is not a sum.",
 )
 
 one_hot = Derivation(
@@ -163,7 +228,9 @@ THEOREMS = (
     any_labels,
     gradient,
     log_sum_exp,
+    log_sum_exp_hessian,
     second_way,
+    batch,
     one_hot,
     index_labels,
 )

@@ -6,6 +6,8 @@ next layer's pre-activations $y$. Nothing else is assumed of $F$.
 """
 
 from gradverify.symbolic import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, relu, slope, step
+from gradverify.symbolic.derivation import Step
+from gradverify.symbolic.term import Entry, Term
 
 N = Size("N", "the number of samples")
 I = Size("I", "the number of units that come in")
@@ -56,7 +58,7 @@ pre_activation_by_bias = Derivation(
 )
 
 
-def chain(by, move):
+def chain(by: Entry, move: Term) -> tuple[Step, ...]:
     """The steps that all incoming parameters share, back from the loss to pre-activations that move by ``move``."""
     inner = Sum(g, V[g, o] * relu(z[n, g])) + c[o]
     outer = Sum(g, D(V[g, o] * relu(z[n, g]), by))

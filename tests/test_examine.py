@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import gradverify as gv
 from gradverify import nn
+from gradverify._examine import survey
+from gradverify.floats import Floats
 from gradverify.laws import laws_named
 
 (DERIVATIVE,) = laws_named("pullback_is_the_derivative")
@@ -95,3 +99,111 @@ def test_a_stationary_point_holds_when_the_derivative_beside_it_is_right_and_not
     assert verdict.notes[0].startswith("zero at this point; not zero, and right,")
     wrong = subject(mse, lambda g, x, t: vjp(g, x, t, 3.0), x=here, t=here)
     assert gv.examine(DERIVATIVE, wrong, by=BY).status == "UNDECIDED"
+
+
+# -- many laws at the same points -------------------------------------------------------------------
+
+
+class Bringing:
+    """A Method that brings these points, and does with the loop what it is told to."""
+
+    name = "Bringing"
+
+    def __init__(self, *points, then=lambda loop, trial, found: None):
+        self.points, self.then, self.instruments, self.judged = points, then, Floats(), []
+
+    def drive(self, subject, seed, loop):
+        for number, x in enumerate(self.points):
+            if not loop.open:
+                return
+            trial = self.instruments.trial(subject, gv.Vectors((np.asarray(x),)), "a point", seed, (number,))
+            found = loop.judge(trial)
+            self.judged.append([f.law for f in found])
+            self.then(loop, trial, found)
+
+
+def box(vjp, f=np.sin):
+    return gv.Subject("f", f, gv.Domain({"x": gv.Box("n")}), vjp=vjp)
+
+
+RIGHT = box(lambda g, x: g * np.cos(x))
+WRONG_FROM_1 = box(lambda g, x: g * np.cos(x) * np.where(np.abs(x) > 1, 2.0, 1.0))
+THREE = laws_named(("pullback_is_the_derivative", "pullback_is_linear", "pullback_remembers_nothing"))
+
+
+@pytest.mark.parametrize("op", [nn.softmax, nn.cross_entropy, nn.relu, nn.layer_norm], ids=lambda op: op.name)
+def test_a_survey_says_of_each_law_what_examine_says(op):
+    laws = laws_named(("pullback_is_the_derivative", "pullback_is_linear", "shape_and_dtype_are_kept"))
+    surveyed = survey(laws, op, by=BY)
+    alone = [gv.examine(law, op, by=BY) for law in laws]
+    assert [replace(v, seconds=0.0) for v in surveyed] == [replace(v, seconds=0.0) for v in alone]
+    assert all(v.seconds > 0 for v in surveyed)
+
+
+def test_a_survey_asks_the_function_for_less_than_its_laws_one_by_one():
+    calls = []
+    counted = replace(nn.softmax, value=lambda x: calls.append(1) or nn.softmax.value(x))
+    survey(THREE, counted, by=BY)
+    together = len(calls)
+    for law in THREE:
+        gv.examine(law, counted, by=BY)
+    assert together < 0.85 * (len(calls) - together)
+
+
+def test_a_law_that_breaks_is_closed_and_those_that_rest_on_it_are_not_judged():
+    by = Bringing([0.5], [0.5, 2.0], [0.5, 3.0])
+    derivative, linear, remembers = survey(THREE, WRONG_FROM_1, by=by)
+    assert by.judged == [[], ["pullback_is_the_derivative"], []]
+    assert (derivative.status, derivative.scope) == ("FAILS", "2 points in float64")
+    assert (linear.status, linear.scope) == ("HOLDS", "3 points in float64")
+    assert remembers.reason == "not judged: it rests on pullback_is_the_derivative, which fails"
+    assert (remembers.status, remembers.trials) == ("UNDECIDED", 0)
+
+
+def test_a_method_may_look_at_a_point_again_without_its_being_counted_and_keep_what_it_finds():
+    kept = []
+
+    def shrink(loop, trial, found):
+        for finding in found:
+            smaller = Floats().trial(trial.subject, gv.Vectors((np.array([1.5]),)), "a smaller point", 0, (9,))
+            right = Floats().trial(trial.subject, gv.Vectors((np.array([0.5]),)), "a right point", 0, (9,))
+            assert loop.again(right, finding.law) is None
+            kept.append(loop.again(smaller, finding.law))
+            loop.keep(kept[0])
+
+    by = Bringing([0.5, 0.25], [0.5, 2.0], then=shrink)
+    (verdict,) = survey(THREE[:1], WRONG_FROM_1, by=by)
+    assert verdict.findings == tuple(kept)
+    assert (verdict.findings[0].where, verdict.findings[0].inputs[0].tolist()) == ("a smaller point", [1.5])
+    assert (verdict.scope, verdict.trials, verdict.decisive) == ("2 points in float64", 3, 2)
+
+
+def test_a_method_that_can_go_no_further_leaves_what_is_open_undecided_and_what_broke_broken():
+    by = Bringing([0.5, 2.0], then=lambda loop, trial, found: loop.stop("the well is dry"))
+    derivative, linear, _ = survey(THREE, WRONG_FROM_1, by=by)
+    assert derivative.status == "FAILS"
+    assert (linear.status, linear.reason) == ("UNDECIDED", "the well is dry")
+    held = survey(THREE, RIGHT, by=Bringing([0.5, 2.0]))
+    assert [v.status for v in held] == ["HOLDS"] * 3
+
+
+def test_one_budget_is_shared_by_all_laws_and_each_has_one_point():
+    verdicts = survey(THREE, nn.tanh, by=BY, budget=1)
+    assert {v.scope for v in verdicts} == {"1 point in float64"}
+    assert {v.notes for v in verdicts} == {("stopped: the budget was spent",)}
+
+
+def test_a_function_that_answers_at_random_is_undecided_at_once():
+    rng = np.random.default_rng(0)
+    verdict = gv.examine(DERIVATIVE, box(lambda g, x: g, lambda x: x + rng.standard_normal(x.shape)), by=BY)
+    assert (verdict.status, verdict.scope) == ("UNDECIDED", "1 point (1 left out: not finite, or refused) in float64")
+    assert verdict.reason == "f is random: two calls with the same inputs differ; pass the seed or the mask in"
+
+
+@pytest.mark.parametrize("by", [BY, gv.Search()], ids=["Sampling", "Search"])
+def test_an_interruption_passes_through(by):
+    def interrupted(g, x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        survey(THREE, box(interrupted), by=by)

@@ -41,7 +41,19 @@ CORE = (
     "_method",
     "_examine",
 )
-FAMILIES = ("faults", "points", "oracles", "laws", "explain", "floats", "sampling", "search", "symbolic", "adapters", "nn")
+FAMILIES = (
+    "faults",
+    "points",
+    "oracles",
+    "laws",
+    "explain",
+    "floats",
+    "sampling",
+    "search",
+    "symbolic",
+    "adapters",
+    "nn",
+)
 DOORS = ("_check", "testing", "experiments", "embedded", "audit", "pytest_plugin", "cli", "__main__")
 ORDER = CORE + FAMILIES + DOORS
 

@@ -84,7 +84,7 @@ def test_every_law_of_a_right_operation_holds_and_is_decided(op):
     assert report.status == "HOLDS", str(report)
     assert all(v.status == "HOLDS" for v in report.verdicts)
     for v in report.verdicts:
-        assert v.decisive > 0.6 * v.trials
+        assert v.decisive > 0.5 * v.trials
         assert re.match(r"3\d points|4\d points", v.scope), "of 15 kinds two, and every type and option at the first"
 
 
@@ -218,7 +218,7 @@ def test_shrinking_costs_no_more_than_its_allowance():
         MUTANTS["hidden_units_are_balanced"], value=lambda *x: calls.append(1) or NETWORK.value(*x)
     )
     assert gv.examine(DERIVATIVE, wrong, by=BY).status == "FAILS"
-    assert len(calls) < 2.5 * EFFORT  # Hypothesis's part, ours, and the last point of each, which runs to its end
+    assert len(calls) < 2 * EFFORT  # a quarter for Hypothesis, ours, and the last point of each, which runs to its end
 
 
 def test_a_budget_ends_the_search_between_points():

@@ -24,6 +24,7 @@ SHARE = 40  # of them spent on the blocks of one array: 2 log2(n) for any n belo
 FEW = 8  # entries left over up to which each is made round by itself
 CLOSE = 1.02  # magnitudes are bisected down to this ratio, which three digits can tell apart
 NEAR = 1.25  # a rounder number may be this much larger than the least that fails
+PLAIN = (0.0, 1.0, -1.0, 0.5, -0.5)
 ENTRYWISE = {"real": 0.0, "index": 0.0, "mask": 0.0, "sign": 1.0}  # kinds whose entries may change one by one
 
 Arrays = tuple[Array, ...]
@@ -52,7 +53,8 @@ def minimise(
         search.accepts(tuple(np.ascontiguousarray(a).reshape(a.shape) for a in arrays))
     found = (_Cells.of(k, place, a) for k, (place, a) in enumerate(zip(domain, arrays, strict=True)))
     movable = [cells for cells in found if cells is not None]
-    for cells in [cells for cells in movable if not cells.cleared(search, 0, len(cells.plain))]:
+    parts = [cells for cells in movable if not cells.cleared(search, 0, len(cells.plain))]
+    for cells in reversed(parts):  # cotangents stand last, and have no kinks to run into
         _clear_parts(search, cells)
     for cells in movable:
         if cells.real:
@@ -129,14 +131,24 @@ class _Cells:
             return True
         return search.with_entries(self.k, block, self.plain[block], self.plain.shape[1])
 
+    def one(self, search: _Search) -> bool:
+        """Are all entries accepted as 1? Where 0 is a kink, that is plain enough."""
+        ones = np.ones_like(self.plain)
+        return (
+            self.real
+            and _inside(self, np.arange(len(ones)), ones)
+            and search.with_entries(self.k, slice(None), ones, 1)
+        )
+
 
 def _plainest(low: Array, high: Array) -> Array:
-    """0, or 1 where 0 is no inner point of the range, or else the middle of it."""
+    """The plainest of a few numbers that is an inner point of the range, or else the middle of it."""
     with np.errstate(all="ignore"):
         finite = np.isfinite(low) & np.isfinite(high)
-        middle = np.where(finite, (low + high) / 2, np.where(np.isfinite(low), low + 1, high - 1))
-    inner = [(low < value) & (value < high) for value in (0.0, 1.0)]
-    return np.where(inner[0], 0.0, np.where(inner[1], 1.0, middle))
+        plain = np.where(finite, (low + high) / 2, np.where(np.isfinite(low), low + 1, high - 1))
+    for value in reversed(PLAIN):
+        plain = np.where((low < value) & (value < high), value, plain)
+    return plain
 
 
 # -- blocks ---------------------------------------------------------------------------------------
@@ -155,7 +167,7 @@ def _clear_parts(search: _Search, cells: _Cells) -> None:
             split(middle, stop)  # all else is plain, so this half cannot go as a whole: no need to ask
         elif search.calls < limit and cells.cleared(search, middle, stop):
             split(start, middle)
-        else:
+        elif stop - start < len(cells.plain) or not cells.one(search):
             split(start, middle)
             split(middle, stop)
 
@@ -169,7 +181,10 @@ def _round(search: _Search, cells: _Cells) -> None:
     """Make the entries that are left over round: all together, and then, if they are few, one by one."""
     left = cells.left(search)
     if len(left) > 1:
-        for values in _rounder(cells.now(search)[left]):
+        now = cells.now(search)[left]
+        for values in _rounder(now):
+            if np.array_equal(values, now):
+                break
             if _inside(cells, left, values) and search.with_entries(cells.k, left, values, 1):
                 break
     for i in left if len(left) <= FEW else ():

@@ -43,7 +43,12 @@ def load(path: str) -> ModuleType:
 
 def written(a: Array) -> int:
     """How many of its entries the text of an array has to name."""
-    return len(_kept(a)) if _sparse(a) else a.size
+    return 1 if _constant(a) else len(_kept(a)) if _sparse(a) else a.size
+
+
+def _constant(a: Array) -> bool:
+    """Is every entry of an array that is not small the same, bit for bit?"""
+    return a.size > 8 and a.tobytes() == a.reshape(-1)[:1].tobytes() * a.size
 
 
 def _kept(a: Array) -> Array:
@@ -58,13 +63,15 @@ def _sparse(a: Array) -> bool:
 def literal(a: Array) -> str:
     """Python text that makes this array again, bit for bit; ``np`` and ``gv`` are the two names it uses."""
     a = np.asarray(a)
-    if not a.size or (a.size > 8 and not len(_kept(a))):
-        return f"np.zeros({a.shape})" if a.dtype == np.float64 else f'np.zeros({a.shape}, "{a.dtype.name}")'
+    kind = "" if a.dtype == np.float64 and a.size else f', "{a.dtype.name}"'
+    if not a.size or (_constant(a) and not len(_kept(a))):
+        return f"np.zeros({a.shape}{kind})"
+    if _constant(a):
+        return f"np.full({a.shape}, {_number(a.reshape(-1)[0])}{kind})"
     if _sparse(a):
         entries = ", ".join(f"{tuple(int(n) for n in i)}: {_number(a[tuple(i)])}" for i in _kept(a))
         return f'gv.sparse({a.shape}, {{{entries}}}, dtype="{a.dtype.name}")'
-    text = _nested(a)
-    return f"np.array({text})" if a.dtype == np.float64 else f'np.array({text}, "{a.dtype.name}")'
+    return f"np.array({_nested(a)}{kind})"
 
 
 def _nested(a: Array) -> str:

@@ -18,9 +18,10 @@ from gradverify.symbolic.calculus import definition, equation
 from gradverify.symbolic.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis, Step
 from gradverify.symbolic.index import Blocked, identity, plain, put
 from gradverify.symbolic.instance import Equality, Instances, NoPoint, Opinion, Setting
+from gradverify.symbolic.notation import Array
 from gradverify.symbolic.rules import BY_NAME, RULES, Answer, Rule, equal
 from gradverify.symbolic.sign import Facts, nonzero, positive
-from gradverify.symbolic.term import Array, Call, Entry, Formula, Index, Term
+from gradverify.symbolic.term import Call, Entry, Formula, Index, Term
 from gradverify.symbolic.text import text
 
 # -- what becomes of a derivation ------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from fractions import Fraction
 
 from gradverify.symbolic.index import (
     ONE,
-    all_indices,
     opened,
     orders,
     plus,
@@ -21,20 +20,9 @@ from gradverify.symbolic.index import (
     settled,
     times,
 )
+from gradverify.symbolic.notation import Array
 from gradverify.symbolic.sign import Facts, nonzero, positive
-from gradverify.symbolic.term import (
-    Array,
-    Delta,
-    Derivative,
-    Extent,
-    Index,
-    Number,
-    Plus,
-    Power,
-    Sigma,
-    Term,
-    Times,
-)
+from gradverify.symbolic.term import Delta, Derivative, Extent, Index, Number, Plus, Power, Sigma, Term, Times
 
 Law = Callable[[Term, "Normal"], Term | None]
 NO_FACTS = Facts()
@@ -245,7 +233,7 @@ def _merged(t: Sigma) -> Term | None:
     for position, x in enumerate(inside):
         rest = inside[:position] + inside[position + 1 :]
         if isinstance(x, Sigma) and rest and x.free & frozenset(t.binds):
-            taken = frozenset(t.binds).union(*(all_indices(y) for y in rest))
+            taken = frozenset(t.binds).union(*(y.indices for y in rest))
             inner = opened(x, avoid=taken)
             assert isinstance(inner, Sigma)
             return Sigma((*t.binds, *inner.binds), times((*rest, inner.body)))

@@ -15,7 +15,6 @@ from gradverify.symbolic.index import (
     ONE,
     ZERO,
     Blocked,
-    all_indices,
     instances,
     is_partial,
     opened,
@@ -28,15 +27,14 @@ from gradverify.symbolic.index import (
     times,
     unfolded,
 )
+from gradverify.symbolic.notation import Array, Function
 from gradverify.symbolic.term import (
     Apply,
-    Array,
     Call,
     Delta,
     Derivative,
     Entry,
     Formula,
-    Function,
     Number,
     Partial,
     Plus,
@@ -56,7 +54,7 @@ def of_sum(t: Term, n: Normal) -> Term | None:
     if isinstance(t.body, Plus):
         return plus(Derivative(x, t.by) for x in t.body.terms)
     if isinstance(t.body, Sigma):
-        inner = opened(t.body, avoid=all_indices(t.by))  # a name of the sum's own: s_j's j stays what it is
+        inner = opened(t.body, avoid=t.by.indices)  # a name of the sum's own: s_j's j stays what it is
         assert isinstance(inner, Sigma)
         return Sigma(inner.binds, Derivative(inner.body, t.by))
     return None
@@ -151,7 +149,9 @@ def of_function(t: Term, n: Normal) -> Term | None:
         return None  # its formula speaks of s beside its parameters; or it is a partial derivative already
     parts = []
     for position, argument in enumerate(call.terms):
-        inner = opened(argument, avoid=all_indices(t))
+        if t.by.array not in argument.arrays:
+            continue  # it does not move
+        inner = opened(argument, avoid=t.indices)
         assert isinstance(inner, Formula)
         by = Partial(call.function, position, (*call.points, *inner.binds), call.terms)
         body = times((by, Derivative(inner.body, t.by)))

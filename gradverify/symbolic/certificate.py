@@ -20,20 +20,17 @@ from gradverify._errors import Misuse
 from gradverify.symbolic.acceptance import Accepted
 from gradverify.symbolic.ball import DIGITS
 from gradverify.symbolic.derivation import Derivation, Hypothesis, Step
-from gradverify.symbolic.index import all_indices
 from gradverify.symbolic.instance import LARGEST, ROUNDS
+from gradverify.symbolic.notation import Applied, Array, Function, formula_of
 from gradverify.symbolic.term import (
     ELEMENTARY,
-    Applied,
     Apply,
-    Array,
     Call,
     Delta,
     Derivative,
     Entry,
     Extent,
     Formula,
-    Function,
     Index,
     Number,
     Partial,
@@ -44,7 +41,6 @@ from gradverify.symbolic.term import (
     Size,
     Term,
     Times,
-    formula_of,
 )
 
 FORMAT = 1
@@ -125,8 +121,8 @@ def _formula_as_list(t: Formula) -> Any:
 
 def statement_of(d: Derivation) -> dict[str, Any]:
     """What is claimed, and every word it is claimed in."""
-    indices = {i for t in d.terms for i in all_indices(t)}
-    indices |= {i for f in d.functions for i in (*f.indices, *(all_indices(f.body) if f.body is not None else ()))}
+    indices = {i for t in d.terms for i in t.indices}
+    indices |= {i for f in d.functions for i in (*f.indices, *(f.body.indices if f.body is not None else ()))}
     return {
         "name": d.name,
         "title": d.title,

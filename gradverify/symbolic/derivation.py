@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gradverify.symbolic.index import sizes_in
+from gradverify.symbolic.notation import Applied, Array, Function, formula_of
 from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Applied, Array, Formula, Function, Size, Term, formula_of, term
+from gradverify.symbolic.term import Formula, Size, Term, term
 
 DEFINITION, THEOREM, HYPOTHESIS = "definition of ", "theorem ", "hypothesis"  # rules that speak of one declared thing
 

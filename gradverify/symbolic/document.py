@@ -14,7 +14,8 @@ from gradverify.symbolic.ball import DIGITS
 from gradverify.symbolic.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis
 from gradverify.symbolic.instance import LARGEST
 from gradverify.symbolic.latex import argument, latex, name_of, subscripted
-from gradverify.symbolic.term import Array, Function, Index
+from gradverify.symbolic.notation import Array, Function
+from gradverify.symbolic.term import Index
 
 DIGITS_SHOWN = 12  # of a digest
 
@@ -78,6 +79,8 @@ def _notation(derivations: Sequence[Derivation]) -> list[str]:
     lines += [_array(a) for a in arrays]
     lines += [_function(f) for f in functions]
     text = "".join(latex(t) for d in derivations for t in (d.left, d.right, *(s.expression for s in d.steps)))
+    if any(f.parameters for f in functions):
+        lines.append("- Where the variables of a function are not written, they are the ones written above.")
     lines.append("- A rule is an equation, and may be read from either side.")
     if r"\sum" in text:
         lines.append("- A sum runs over every value of its index.")
@@ -100,15 +103,13 @@ def _array(a: Array) -> str:
     if len(a.sizes) == 1:
         return rf"- ${name}_1, \dots, {subscripted(name, (Index(last, a.sizes[0]),))}$: {a.meaning}."
     shape = r" \times ".join(s.name for s in a.sizes)
-    return f"- ${name}$" + (f" (${shape}$)" if shape else "") + f": {a.meaning}."
+    return f"- ${name}$" + (f", of shape ${shape}$" if shape else "") + f": {a.meaning}."
 
 
 def _function(f: Function) -> str:
-    left = subscripted(name_of(f), f.indices)
-    if f.body is None:
-        variables = ", ".join(p.latex or p.name for p in f.parameters)
-        return f"- ${left}({variables})$: {f.meaning}."
-    return f"- ${left} = {latex(f.body)}$: {f.meaning}."
+    variables = ", ".join(p.latex or p.name for p in f.parameters)
+    left = subscripted(name_of(f), f.indices) + (f"({variables})" if variables else "")
+    return f"- ${left} = {latex(f.body)}$: {f.meaning}." if f.body is not None else f"- ${left}$: {f.meaning}."
 
 
 def _in_order(functions: Iterable[Function]) -> list[Function]:

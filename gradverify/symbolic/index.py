@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import permutations, product
 
+from gradverify.symbolic.notation import Array
 from gradverify.symbolic.term import (
-    Array,
     Call,
     Delta,
     Derivative,
@@ -113,8 +113,12 @@ def summed(binds: tuple[Index, ...], body: Term) -> Term:
 
 
 def closed(t: Term) -> Term:
-    """A binder whose indices are named by their height; its parts must be in plain form."""
-    height = max((part.height for part in t.terms), default=0)
+    """A binder whose indices are named by their height; its parts must be in plain form.
+
+    A free index that has such a name already, because the binder around was not opened, is not captured.
+    """
+    taken = [int(i.name[1:]) for i in t.free if i.name[0] == "_"]
+    height = max([part.height for part in t.terms] + taken, default=0)
     names = tuple(Index(f"_{height + n}", i.size) for n, i in enumerate(reversed(t.binds), start=1))[::-1]
     moved = dict(zip(t.binds, names, strict=True))
     return t.rebuilt(tuple(rename(part, moved) for part in t.terms), t.points, names)
@@ -124,7 +128,7 @@ def opened(t: Term, avoid: frozenset[Index] = frozenset()) -> Term:
     """A binder with new names for what it binds; anything else stays as it is."""
     if not t.binds:
         return t
-    taken = {i.name for i in avoid}.union(*({i.name for i in all_indices(part)} for part in t.terms))
+    taken = {i.name for i in avoid}.union(*({i.name for i in part.indices} for part in t.terms))
     fresh = _unused(taken)
     moved = {i: Index(next(fresh), i.size) for i in t.binds}
     return t.rebuilt(tuple(rename(part, moved) for part in t.terms), t.points, tuple(moved.values()))
@@ -136,12 +140,6 @@ def _unused(taken: set[str]) -> Iterator[str]:
         if f"~{n}" not in taken:
             yield f"~{n}"
         n += 1
-
-
-def all_indices(t: Term) -> frozenset[Index]:
-    """Every index in a term, free or bound."""
-    own = frozenset(t.binds).union(*(p.free for p in t.points))
-    return own.union(*(all_indices(part) for part in t.terms))
 
 
 # -- renaming and substitution ---------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def put(t: Term, arrays: Mapping[Array, Formula]) -> Term:
     if isinstance(t, Derivative) and t.by.array in arrays:
         t = as_partial(t)
     if t.binds:
-        t = opened(t, avoid=frozenset[Index]().union(*(all_indices(f) for f in arrays.values())))
+        t = opened(t, avoid=frozenset[Index]().union(*(f.indices for f in arrays.values())))
     return settled(t.rebuilt(tuple(put(part, arrays) for part in t.terms), t.points, t.binds))
 
 
@@ -268,6 +266,6 @@ def orders(t: Sigma) -> Iterator[Term]:
 
 def sizes_in(t: Term) -> frozenset[Size]:
     """Every size that a term speaks of."""
-    own = frozenset(i.size for i in all_indices(t)) | frozenset(s for a in t.written for s in a.sizes)
+    own = frozenset(i.size for i in t.indices) | frozenset(s for a in t.written for s in a.sizes)
     own |= frozenset([t.size] if isinstance(t, Extent) else [])
     return own.union(*(sizes_in(part) for part in t.terms))

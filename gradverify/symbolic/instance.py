@@ -16,8 +16,9 @@ from flint import arb
 
 from gradverify.symbolic.ball import PRECISIONS, Undefined, decimal, differ, narrow, precision
 from gradverify.symbolic.draw import drawn, whole
-from gradverify.symbolic.term import Array, Derivative, Index, Plus, Sigma, Size, Term
-from gradverify.symbolic.written import Exactly, InBalls, Instance, InSymbols, Scope, Writer
+from gradverify.symbolic.notation import Array
+from gradverify.symbolic.term import Derivative, Index, Plus, Sigma, Size, Term
+from gradverify.symbolic.written import Exactly, InBalls, Instance, Scope, Writer
 
 LARGEST = 3  # sizes are 1, 2 and 3
 ROUNDS = 4  # the sizes in turn, then 2 and 3 once more at a point of entries -1, 0 and 1: zeros, ties and kinks
@@ -128,7 +129,7 @@ class Instances:
     def value(self, t: Term, where: Mapping[Index, int], point: Instance, bits: int) -> arb:
         """A side's value; what has been evaluated at this point with this precision is looked up."""
         scope = self.scopes.setdefault((point.number, bits), Scope(point.values))
-        return Writer(point, InBalls(), InSymbols()).value(t, where, scope)
+        return Writer(point, InBalls()).value(t, where, scope)
 
 
 def instance(setting: Setting, number: int) -> Instance:
@@ -195,7 +196,7 @@ def _gap(e: Equality, where: Mapping[Index, int], point: Instance) -> Fraction:
 
 def _exactly(t: Term, where: Mapping[Index, int], point: Instance) -> Fraction:
     alone = Instance(point.number, point.sizes, point.values)  # what is asked here says nothing of the two sides
-    value: Fraction = Writer(alone, Exactly(), InSymbols()).value(t, where, Scope(point.values))
+    value: Fraction = Writer(alone, Exactly()).value(t, where, Scope(point.values))
     return value
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from gradverify.symbolic.notation import Function
 from gradverify.symbolic.term import (
     Apply,
     Call,
@@ -16,7 +17,6 @@ from gradverify.symbolic.term import (
     Entry,
     Extent,
     Formula,
-    Function,
     Index,
     Number,
     Partial,

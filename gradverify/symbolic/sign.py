@@ -9,21 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradverify.symbolic.index import MINUS_ONE, instances, plain, points_in, rename, times, unfolded
-from gradverify.symbolic.term import (
-    Apply,
-    Array,
-    Call,
-    Delta,
-    Entry,
-    Extent,
-    Number,
-    Plus,
-    Power,
-    Sigma,
-    Term,
-    Times,
-)
+from gradverify.symbolic.index import MINUS_ONE, instances, opened, plain, points_in, rename, times, unfolded
+from gradverify.symbolic.notation import Array
+from gradverify.symbolic.term import Apply, Call, Delta, Entry, Extent, Number, Plus, Power, Sigma, Term, Times
 
 Reason = frozenset[str]
 NOTHING_SAID: Reason = frozenset()
@@ -63,7 +51,7 @@ def positive(t: Term, facts: Facts) -> Reason | None:
     if isinstance(t, Power):
         return positive(t.base, facts)
     if isinstance(t, Sigma):
-        return _because("a sum of positive numbers is positive", [positive(t.body, facts)])
+        return _because("a sum of positive numbers is positive", [positive(x, facts) for x in opened(t).terms])
     if isinstance(t, Times):
         return _because("", [positive(x, facts) for x in t.terms])
     if isinstance(t, Plus):
@@ -88,7 +76,7 @@ def non_negative(t: Term, facts: Facts) -> Reason | None:
         formula = unfolded(t)
         return non_negative(formula, facts) if formula is not None else None
     if isinstance(t, Sigma | Plus | Times):
-        return _because("", [non_negative(x, facts) for x in t.terms])
+        return _because("", [non_negative(x, facts) for x in opened(t).terms])
     return None
 
 

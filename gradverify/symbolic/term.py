@@ -1,14 +1,10 @@
 """A term is syntax with symbolic sizes: it stays as it is written, and building one evaluates nothing.
 
-    K = Size("K", "the number of classes")
-    k, j, c = K.indices("k j c")
-    s = Array("s", (K,), "the scores")
-    p = Function("p", (s,), (k,), exp(s[k]) / Sum(c, exp(s[c])), "the probabilities")
-    D(p[k], s[j])  # a term; nothing is differentiated
+``notation`` has the words that terms are written with. Two terms are equal when they are written alike. What a
+binder binds (a sum, an array given by a formula) is listed in its ``binds``, and an index has its size as type.
 
-SymPy's own objects would not do: ``exp(a)*exp(-a)`` and ``x/x`` are 1 there before anybody has named a
-rule, and a sum with a renamed index is another object. Two terms are equal here when they are written alike.
-Every binder (a sum, an array given by a formula) is listed in ``binds``, and indices have their size as type.
+SymPy's own objects would not do: ``exp(a)*exp(-a)`` and ``x/x`` are 1 there before anybody has named a rule, and a
+sum with a renamed index is another object.
 """
 
 from __future__ import annotations
@@ -17,14 +13,18 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gradverify._errors import Misuse
+
+if TYPE_CHECKING:
+    from gradverify.symbolic.notation import Array, Function
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SUBSCRIPT = re.compile(r"[~_]?[A-Za-z0-9]+")  # a mark in front is ours: ~0 for an opened binder, _1 for a closed one
 
 
-def _checked(kind: str, name: str, form: re.Pattern[str] = WORD) -> None:
+def checked(kind: str, name: str, form: re.Pattern[str] = WORD) -> None:
     """Names are plain words: a term's key is built of them, and must not be readable in two ways."""
     if not form.fullmatch(name):
         raise Misuse(f"{kind} {name!r}: a name is a letter, then letters, digits or underscores.")
@@ -41,12 +41,12 @@ class Size:
     meaning: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        _checked("size", self.name)
+        checked("size", self.name)
 
     def indices(self, names: str) -> tuple[Index, ...]:
         """Indices that run over this size, by their names: ``k, j = K.indices("k j")``."""
         for name in names.split():
-            _checked("index", name)
+            checked("index", name)
         return tuple(Index(name, self) for name in names.split())
 
     @property
@@ -63,7 +63,7 @@ class Index:
     size: Size
 
     def __post_init__(self) -> None:
-        _checked("index", self.name, SUBSCRIPT)
+        checked("index", self.name, SUBSCRIPT)
 
     @property
     def key(self) -> str:
@@ -101,6 +101,8 @@ class Label:
 
 
 Point = Index | Label  # what stands in a subscript
+Points = tuple[Point, ...]
+Indices = tuple[Index, ...]
 
 
 # -- what may be added, multiplied, divided ----------------------------------------------------------
@@ -144,6 +146,9 @@ class Operand:
         return Power(self.as_term(), Fraction(exponent))
 
 
+Terms = tuple["Term", ...]
+
+
 class Term(Operand):
     """A formula; ``terms`` are its parts, ``points`` its own subscripts, ``binds`` what it binds in them."""
 
@@ -159,7 +164,7 @@ class Term(Operand):
         """What it says beside its parts, subscripts and bound indices."""
         return ""
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         """The same kind of term of other parts."""
         raise NotImplementedError
 
@@ -176,6 +181,12 @@ class Term(Operand):
         return inside.union(*(p.free for p in self.points))
 
     @cached_property
+    def indices(self) -> frozenset[Index]:
+        """Every index in it, free or bound."""
+        own = frozenset(self.binds).union(*(p.free for p in self.points))
+        return own.union(*(t.indices for t in self.terms))
+
+    @cached_property
     def in_order(self) -> tuple[Index, ...]:
         """The free indices in an order that does not change."""
         return tuple(sorted(self.free, key=lambda i: i.key))
@@ -188,17 +199,17 @@ class Term(Operand):
     @cached_property
     def written(self) -> frozenset[Array]:
         """The free arrays written in it, those in its subscripts too."""
-        return frozenset[Array]().union(*(t.written for t in self.terms), *(arrays_of(p) for p in self.points))
+        return frozenset().union(*(t.written for t in self.terms), *(arrays_of(p) for p in self.points))
 
     @cached_property
     def hidden(self) -> frozenset[Array]:
         """The arrays that a function in it speaks of without taking them as parameters."""
-        return frozenset[Array]().union(*(t.hidden for t in self.terms))
+        return frozenset().union(*(t.hidden for t in self.terms))
 
     @cached_property
     def functions(self) -> frozenset[Function]:
         """The functions in it, and those in their formulas."""
-        return frozenset[Function]().union(*(t.functions for t in self.terms))
+        return frozenset().union(*(t.functions for t in self.terms))
 
     @cached_property
     def height(self) -> int:
@@ -224,7 +235,7 @@ class Number(Term):
     def own(self) -> str:
         return str(self.value)
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return self
 
 
@@ -237,7 +248,7 @@ class Extent(Term):
     def own(self) -> str:
         return self.size.name
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return self
 
 
@@ -255,7 +266,7 @@ class Entry(Term):
     def written(self) -> frozenset[Array]:
         return frozenset((self.array,)).union(*(arrays_of(p) for p in self.points))
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Entry(self.array, points)
 
 
@@ -270,7 +281,7 @@ class Formula(Term):
     def terms(self) -> tuple[Term, ...]:  # type: ignore[override] # a dataclass cannot inherit a field it computes
         return (self.body,)
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Formula(binds, terms[0])
 
 
@@ -286,7 +297,7 @@ class OfFunction(Term):
     @cached_property
     def functions(self) -> frozenset[Function]:
         body = self.function.body
-        inside = body.functions if body is not None else frozenset[Function]()
+        inside: frozenset[Function] = body.functions if body is not None else frozenset()
         return inside.union((self.function,), *(t.functions for t in self.terms))
 
 
@@ -301,7 +312,7 @@ class Call(OfFunction):
     def own(self) -> str:
         return self.function.name
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Call(self.function, points, terms)
 
 
@@ -330,7 +341,7 @@ class Partial(OfFunction):
         """By which entry of the argument."""
         return self.points[len(self.function.indices) :]
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Partial(self.function, self.position, points, terms)
 
 
@@ -340,7 +351,7 @@ class Plus(Term):
 
     terms: tuple[Term, ...] = field()
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Plus(terms)
 
 
@@ -350,7 +361,7 @@ class Times(Term):
 
     terms: tuple[Term, ...] = field()
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Times(terms)
 
 
@@ -368,7 +379,7 @@ class Power(Term):
     def own(self) -> str:
         return str(self.exponent)
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Power(terms[0], self.exponent)
 
 
@@ -393,7 +404,7 @@ class Apply(Term):
     def own(self) -> str:
         return self.name
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Apply(self.name, terms[0])
 
 
@@ -408,7 +419,7 @@ class Sigma(Term):
     def terms(self) -> tuple[Term, ...]:  # type: ignore[override] # a dataclass cannot inherit a field it computes
         return (self.body,)
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Sigma(binds, terms[0])
 
 
@@ -418,7 +429,7 @@ class Delta(Term):
 
     points: tuple[Point, ...] = field()
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         return Delta(points)
 
 
@@ -433,115 +444,13 @@ class Derivative(Term):
     def terms(self) -> tuple[Term, ...]:  # type: ignore[override] # a dataclass cannot inherit a field it computes
         return (self.body, self.by)
 
-    def rebuilt(self, terms: tuple[Term, ...], points: tuple[Point, ...], binds: tuple[Index, ...]) -> Term:
+    def rebuilt(self, terms: Terms, points: Points, binds: Indices) -> Term:
         by = terms[1]
         assert isinstance(by, Entry)
         return Derivative(terms[0], by)
 
 
-# -- what terms are written with -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Array(Operand):
-    """A free array of real numbers; with ``into``, of indices into that size (class numbers)."""
-
-    name: str
-    sizes: tuple[Size, ...] = ()
-    meaning: str = field(default="", compare=False)
-    into: Size | None = None
-    latex: str = field(default="", compare=False)
-
-    def __post_init__(self) -> None:
-        _checked("array", self.name)
-
-    def __getitem__(self, subscript: Point | Label | tuple[Point, ...]) -> Entry:
-        points = _subscript(self.name, self.sizes, subscript)
-        if self.into is not None:
-            raise Misuse(f"{self.name}: holds indices into {self.into.name}, not numbers; write {self.name}.at(...).")
-        return Entry(self, points)
-
-    def at(self, *points: Point) -> Label:
-        """The index that an array of indices holds there."""
-        if self.into is None:
-            raise Misuse(f"{self.name}: holds numbers, not indices; give it into=, or write {self.name}[...].")
-        return Label(self, _subscript(self.name, self.sizes, points))
-
-    def as_term(self) -> Term:
-        """Its one entry, where it has no index."""
-        return self[()]
-
-
-@dataclass(frozen=True)
-class Function(Operand):
-    """A function of arrays: by a formula in its parameters, or, without a body, any differentiable one.
-
-    ``p[k]`` is the function at its own parameters; ``p(...)`` puts other arrays in their place. A
-    function without parameters is an abbreviation.
-    """
-
-    name: str
-    parameters: tuple[Array, ...]
-    indices: tuple[Index, ...] = ()
-    body: Term | None = None
-    meaning: str = field(default="", compare=False)
-    latex: str = field(default="", compare=False)
-
-    def __post_init__(self) -> None:
-        _checked("function", self.name)
-        if self.body is not None:
-            object.__setattr__(self, "body", term(self.body))
-            stray = sorted(i.name for i in self.body.free - set(self.indices))
-            if stray:
-                raise Misuse(f"{self.name}: its formula has a free index {', '.join(stray)}; bind it, or name it.")
-            unseen = sorted(a.name for a in self.body.hidden & set(self.parameters))
-            if unseen:
-                raise Misuse(
-                    f"{self.name}: a function in its formula speaks of {', '.join(unseen)} without taking it as a "
-                    "parameter; give that function the parameter."
-                )
-
-    @property
-    def arrays(self) -> frozenset[Array]:
-        """The arrays its formula speaks of beside its parameters."""
-        return self.body.arrays - frozenset(self.parameters) if self.body is not None else frozenset()
-
-    def __call__(self, *arguments: Array | Function | Applied | Formula) -> Applied:
-        if len(arguments) != len(self.parameters):
-            raise Misuse(f"{self.name}: takes {len(self.parameters)} arrays, got {len(arguments)}.")
-        given = tuple(formula_of(p, a, self.name) for p, a in zip(self.parameters, arguments, strict=True))
-        return Applied(self, given)
-
-    def __getitem__(self, subscript: Point | tuple[Point, ...]) -> Term:
-        return self(*self.parameters)[subscript]
-
-    def as_term(self) -> Term:
-        """Its value at its own parameters, where its answer has no index."""
-        return self[()]
-
-
-@dataclass(frozen=True)
-class Applied(Operand):
-    """A function with its arrays, its answer's entry not yet said."""
-
-    function: Function
-    arguments: tuple[Formula, ...]
-
-    def __getitem__(self, subscript: Point | tuple[Point, ...]) -> Term:
-        f = self.function
-        points = _subscript(f.name, tuple(i.size for i in f.indices), subscript)
-        return Call(f, points, self.arguments)
-
-    def as_term(self) -> Term:
-        """The answer, where it has no index."""
-        return self[()]
-
-    def by(self, *points: Point, entry: tuple[Point, ...] = (), position: int = 0) -> Partial:
-        """The partial derivative of the answer's entry by this entry of an argument: ``loss(p).by(k)``."""
-        f = self.function
-        own = _subscript(f.name, tuple(i.size for i in f.indices), entry)
-        argument = f.parameters[position]
-        return Partial(f, position, (*own, *_subscript(argument.name, argument.sizes, points)), self.arguments)
+# -- what stands for a term -----------------------------------------------------------------------------
 
 
 def term(value: object) -> Term:
@@ -554,56 +463,6 @@ def term(value: object) -> Term:
         return Number(Fraction(value))
     hint = "; write a Fraction" if isinstance(value, float) else ""
     raise Misuse(f"{value!r} is no term{hint}.")
-
-
-def Sum(index: Index | tuple[Index, ...], body: object) -> Sigma:
-    """The sum of the body over an index, or over several."""
-    return Sigma(index if isinstance(index, tuple) else (index,), term(body))
-
-
-def D(body: object, by: object) -> Derivative:
-    """The derivative of a term by an entry of an array."""
-    entry = term(by)
-    if not isinstance(entry, Entry):
-        raise Misuse(f"D(..., {type(by).__name__}): a derivative is by an entry of a free array, such as s[j].")
-    return Derivative(term(body), entry)
-
-
-def delta(left: Point, right: Point) -> Delta:
-    """Kronecker's delta of two indices of one size."""
-    if left.size != right.size:
-        raise Misuse(f"delta: {left.key} and {right.key} run over different sizes.")
-    return Delta((left, right))
-
-
-def each(index: Index | tuple[Index, ...], body: object) -> Formula:
-    """The array whose entry at the index is the body."""
-    return Formula(index if isinstance(index, tuple) else (index,), term(body))
-
-
-def exp(argument: object) -> Apply:
-    """The exponential of a term."""
-    return Apply("exp", term(argument))
-
-
-def log(argument: object) -> Apply:
-    """The natural logarithm of a term, where that is positive."""
-    return Apply("log", term(argument))
-
-
-def relu(argument: object) -> Apply:
-    """The greater of a term and 0."""
-    return Apply("relu", term(argument))
-
-
-def slope(argument: object) -> Apply:
-    """The slope of the ReLU: 1 where a term is positive, 0 where it is negative; it has no value at 0."""
-    return Apply("slope", term(argument))
-
-
-def arrays_of(p: Point) -> frozenset[Array]:
-    """The arrays of indices that a subscript reads."""
-    return frozenset((p.array,)).union(*(arrays_of(q) for q in p.points)) if isinstance(p, Label) else frozenset()
 
 
 def negative(t: Term) -> Term:
@@ -626,32 +485,6 @@ def _times(left: object, right: object) -> Term:
     return Times((*(first.terms if isinstance(first, Times) else (first,)), term(right)))
 
 
-def _subscript(name: str, sizes: tuple[Size, ...], subscript: Point | tuple[Point, ...]) -> tuple[Point, ...]:
-    points = subscript if isinstance(subscript, tuple) else (subscript,)
-    wanted, found = [s.name for s in sizes], [p.size.name for p in points if isinstance(p, Index | Label)]
-    if len(found) != len(points) or wanted != found:
-        raise Misuse(
-            f"{name}: its indices run over ({', '.join(wanted)}); got "
-            f"({', '.join(getattr(p, 'key', repr(p)) for p in points)})."
-        )
-    return points
-
-
-def formula_of(array: Array, given: Array | Function | Applied | Formula, whose: str = "") -> Formula:
-    """What is given in the place of an array, as a formula over the same sizes."""
-    if isinstance(given, Formula):
-        formula = given
-    else:
-        found = given.sizes if isinstance(given, Array) else tuple(i.size for i in _answer(given).indices)
-        own = tuple(Index(f"~{n}", size) for n, size in enumerate(found))
-        formula = Formula(own, given[own])
-    if tuple(i.size for i in formula.binds) != array.sizes:
-        raise Misuse(
-            f"{whose or array.name}: {array.name} is an array over ({', '.join(s.name for s in array.sizes)}); got one "
-            f"over ({', '.join(i.size.name for i in formula.binds)})."
-        )
-    return formula
-
-
-def _answer(argument: Function | Applied) -> Function:
-    return argument.function if isinstance(argument, Applied) else argument
+def arrays_of(p: Point) -> frozenset[Array]:
+    """The arrays of indices that a subscript reads."""
+    return frozenset((p.array,)).union(*(arrays_of(q) for q in p.points)) if isinstance(p, Label) else frozenset()

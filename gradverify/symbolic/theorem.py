@@ -20,7 +20,9 @@ from gradverify.explain import load as load_script
 from gradverify.symbolic.acceptance import Accepted, Refused, accept
 from gradverify.symbolic.certificate import certificate, printed, read
 from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.document import Chapter, Entry, document, ledger
+from gradverify.symbolic.document import DIGITS_SHOWN, Chapter, Entry, document, ledger
+from gradverify.symbolic.instance import LARGEST
+from gradverify.symbolic.text import text
 
 CERTIFICATES, LEDGER = "certificates", "README.md"
 
@@ -165,15 +167,32 @@ def prove_all(theorems: Iterable[Theorem]) -> tuple[Proved, ...]:
     return tuple(out)
 
 
-def recheck(text: str, cited: Mapping[str, Derivation] | None = None) -> Accepted:
+def told(proved: Proved) -> str:
+    """A proved theorem in plain text, for a terminal: the statement, what it assumes, and every step with its rules."""
+    d = proved.theorem.derivation
+    assumed = [f"{h.name}: {text(h.left)} = {text(h.right)}" for h in d.hypotheses]
+    assumed += [f"{a.name} > 0" for a in d.positive] + [f"{text(t)} is not 0" for t in d.nonzero]
+    every = ", ".join([*(s.name for s in d.sizes), *(i.name for i in d.left.in_order)])
+    lines = [f"{d.name}: {d.title}", f"  for every {every}: {text(d.left)} = {text(d.right)}"]
+    lines += [f"  assuming {line}" for line in assumed] + ["", f"    {text(d.left)}"]
+    for checked in proved.accepted.steps:
+        uses = f" ({', '.join(checked.step.uses)})" if checked.step.uses else ""
+        lines += [f"  = {text(checked.step.expression)}", f"      {', '.join(checked.step.rules)}{uses}"]
+    made = sum(c.comparisons for c in proved.accepted.steps)
+    return "\n".join(
+        [*lines, "", f"  {made} comparisons at sizes 1 to {LARGEST} agree; {proved.digest[:DIGITS_SHOWN]}"]
+    )
+
+
+def recheck(certified: str, cited: Mapping[str, Derivation] | None = None) -> Accepted:
     """Read a certificate and judge it again; raises LawBroken where it is refused or not what we would have printed."""
-    derivation, words = read(text)
+    derivation, words = read(certified)
     judged = accept(derivation, cited)
     if isinstance(judged, Refused):
         raise LawBroken(str(judged))
     again = printed(certificate(judged, words["cites"])) + "\n"
-    if again != text:
-        raise LawBroken(f"{derivation.name}: the certificate has been edited: {difference(text, again)}.")
+    if again != certified:
+        raise LawBroken(f"{derivation.name}: the certificate has been edited: {difference(certified, again)}.")
     return judged
 
 
@@ -199,12 +218,12 @@ def stale(place: Path) -> list[tuple[str, str]]:
     """Each file that is not what the theorems say now, and what differs; nothing when all is up to date."""
     texts = files(load(place))
     found = []
-    for name, text in sorted(texts.items()):
+    for name, now in sorted(texts.items()):
         path = place / name
         if not path.is_file():
             found.append((name, "it is missing"))
-        elif (there := path.read_bytes()) != text.encode():
-            found.append((name, difference(there.decode(errors="replace"), text)))
+        elif (there := path.read_bytes()) != now.encode():
+            found.append((name, difference(there.decode(errors="replace"), now)))
     return found + [(name, "it belongs to no theorem") for name in orphans(place, texts)]
 
 
@@ -230,10 +249,10 @@ def _short(line: str) -> str:
 def write(place: Path, texts: Mapping[str, str]) -> list[str]:
     """Write what differs, each file whole or not at all, and remove certificates of no theorem; what was changed."""
     changed = []
-    for name, text in sorted(texts.items()):
+    for name, now in sorted(texts.items()):
         path = place / name
-        if not path.is_file() or path.read_bytes() != text.encode():
-            _write(path, text)
+        if not path.is_file() or path.read_bytes() != now.encode():
+            _write(path, now)
             changed.append(name)
     for name in orphans(place, texts):
         if name.startswith(f"{CERTIFICATES}/"):
@@ -242,12 +261,12 @@ def write(place: Path, texts: Mapping[str, str]) -> list[str]:
     return changed
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, now: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(now.encode())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

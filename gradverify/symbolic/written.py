@@ -19,6 +19,7 @@ from flint import arb
 
 from gradverify.symbolic.ball import Undefined, ball, finite
 from gradverify.symbolic.draw import drawn
+from gradverify.symbolic.notation import Function
 from gradverify.symbolic.term import (
     Apply,
     Call,
@@ -27,7 +28,6 @@ from gradverify.symbolic.term import (
     Entry,
     Extent,
     Formula,
-    Function,
     Index,
     Label,
     Number,
@@ -239,7 +239,6 @@ class Writer:
 
     instance: Instance
     carrier: Any
-    symbols: InSymbols
 
     def value(self, t: Term, where: Where, scope: Scope) -> Any:
         """The value of a term, its free indices where they are."""
@@ -344,27 +343,27 @@ class Writer:
         return total
 
     def derivative(self, t: Derivative, where: Where, scope: Scope) -> Any:
-        at = self.at(t.by.points, where)
-        symbol = self.symbols.symbol(scope.entries(t.by.array.name)[at])
-        inner = scope.without_balls(self.symbols).changed(t.by.array.name, at, symbol)
-        return self.slope_of(self.in_symbols().value(t.body, where, inner), symbol, scope, t.by.array.name, at)
+        name, at, inner = t.by.array.name, self.at(t.by.points, where), self.in_symbols()
+        variable = inner.carrier.symbol(scope.entries(name)[at])
+        moved = scope.without_balls(inner.carrier).changed(name, at, variable)
+        return self.slope(inner.value(t.body, where, moved), variable, inner.carrier, scope.entries(name)[at])
 
     def partial(self, t: Partial, where: Where, scope: Scope) -> Any:
-        f = t.function
+        f, inner = t.function, self.in_symbols()
         name, at = f.parameters[t.position].name, self.at(t.by, where)
         called = Scope(scope.everybody, self.arguments(f, t.terms, where, scope))
-        symbol = self.symbols.symbol(called.own[name][at])
-        inner = called.without_balls(self.symbols).changed(name, at, symbol)
-        return self.slope_of(self.in_symbols().answer(f, self.at(t.answer, where), inner), symbol, called, name, at)
+        variable = inner.carrier.symbol(called.own[name][at])
+        moved = called.without_balls(inner.carrier).changed(name, at, variable)
+        formula = inner.answer(f, self.at(t.answer, where), moved)
+        return self.slope(formula, variable, inner.carrier, called.own[name][at])
 
     def in_symbols(self) -> Writer:
-        return Writer(self.instance, self.symbols, self.symbols)
+        """The writer of a formula that SymPy is to differentiate."""
+        return self if isinstance(self.carrier, InSymbols) else Writer(self.instance, InSymbols())
 
-    def slope_of(self, formula: Any, symbol: Any, scope: Scope, name: str, at: tuple[int, ...]) -> Any:
+    def slope(self, formula: Any, variable: Any, symbols: InSymbols, here: Any) -> Any:
         """SymPy's derivative by one scalar symbol, evaluated where the symbol is."""
-        slope = sp.diff(formula, symbol)
-        if isinstance(self.carrier, InSymbols):
-            found = scope.entries(name)[at]
-            here = self.carrier.number(found) if isinstance(found, Fraction) else found
-            return walked(slope, {symbol: here}, self.carrier)
-        return walked(slope, self.symbols.at, self.carrier)
+        slope = sp.diff(formula, variable)
+        if self.carrier is not symbols:
+            return walked(slope, symbols.at, self.carrier)
+        return walked(slope, {variable: symbols.number(here) if isinstance(here, Fraction) else here}, symbols)

@@ -14,7 +14,9 @@ from gradverify.explain import literal
     np.float16([0.1, 6e-8]), np.arange(6).reshape(2, 3), np.array([True, False]), np.array(0.3), np.float32(0.1),
     np.zeros((0, 3)), np.zeros((3, 0), "float32"), np.random.default_rng(0).standard_normal((3, 4)),
     gv.sparse((32, 10), {(3, 7): 710.0, (0, 0): -0.0}, dtype="float32"),
-    np.random.default_rng(0).standard_normal(200).astype(np.float32),
+    np.random.default_rng(0).standard_normal(200).astype(np.float32), np.zeros((3, 4)), np.zeros(20, "float32"),
+    np.full((3, 4), -0.0), np.full((3, 4), 1 / 3, "float32"), np.full(9, np.nan), np.full((2, 5), 7),
+    np.asfortranarray(np.full((3, 4), 0.1)), np.ones((3, 4), bool), np.broadcast_to(np.float16(0.1), (3, 4)),
 ])  # fmt: skip
 def test_a_literal_gives_the_same_array_bit_for_bit(a):
     a = np.asarray(a)
@@ -29,6 +31,12 @@ def test_a_nearly_empty_array_is_written_sparsely():
         literal(gv.sparse((32, 10), {(3, 7): 710.0}, dtype="float32"))
         == 'gv.sparse((32, 10), {(3, 7): 710.0}, dtype="float32")'
     )
+
+
+def test_an_array_of_one_number_is_written_in_short():
+    assert literal(np.full((256, 256), 0.1)) == "np.full((256, 256), 0.1)"
+    assert literal(np.zeros((3, 4), "float32")) == 'np.zeros((3, 4), "float32")'
+    assert literal(np.zeros((3, 4))) == "np.zeros((3, 4))"
 
 
 @pytest.mark.parametrize(("shape", "seed"), [((3, 4), 0), ((3, 4), 1), ((), 0), ((1, 1), 0), ((250, 200), 0)])

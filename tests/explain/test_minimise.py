@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import gradverify as gv
+from gradverify import nn
 from gradverify._verdict import Finding
 from gradverify.explain import alike, minimise
+from gradverify.faults import fault
 from gradverify.floats import Floats
 from gradverify.laws import laws_named
 
@@ -163,6 +165,34 @@ def test_an_overflow_becomes_one_entry_and_its_line_pastes_back_to_the_same_fail
     with pytest.raises(gv.LawBroken, match="unshifted FAILS finite_in_finite_out") as broken:
         exec(found.witness, {"unshifted": unshifted, "unshifted_vjp": unshifted_vjp})
     assert f"at {found.place}: claimed {found.claimed:g}, expected 0" in str(broken.value)
+
+
+def test_sampling_shows_the_smallest_inputs_where_it_is_asked_to_and_leaves_given_ones():
+    def check(inputs, **how):
+        by = gv.Sampling(**how)
+        report = gv.check(unshifted, vjp=lambda g, x: g * unshifted(x), inputs=inputs, by=by, dtype="float64")
+        (found,) = report.findings
+        return found
+
+    plain, small = check(MATRIX), check(MATRIX, smallest=True)
+    assert np.count_nonzero(plain.inputs[0]) == np.count_nonzero(plain.cotangent[0]) == 12
+    assert np.count_nonzero(small.inputs[0]) <= 1
+    assert np.count_nonzero(small.cotangent[0]) == 1
+    assert (small.law, small.argument, small.where) == (plain.law, plain.argument, plain.where)
+    given = np.array([[0.3, 0.7]])
+    assert np.array_equal(check(given, smallest=True).inputs[0], given)
+
+
+@pytest.mark.parametrize("planted", ["the sign is wrong", "the last row is left out", "of the wrong dtype"])
+@pytest.mark.parametrize("op", [nn.softmax, nn.relu, nn.layer_norm, nn.negative_log_likelihood], ids=lambda op: op.name)
+def test_every_finding_pastes_back_to_itself(planted, op):
+    report = gv.check(fault(planted).apply(op), by=gv.Search())
+    assert report.findings
+    for found in report.findings:
+        with pytest.raises(gv.LawBroken) as broken:
+            exec(found.witness, {})
+        assert f" FAILS {found.law}\n" in str(broken.value)
+        assert f"at {found.place}: claimed" in str(broken.value)
 
 
 def test_a_small_fault_does_not_drift_into_a_larger_one():

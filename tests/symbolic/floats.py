@@ -14,16 +14,15 @@ from itertools import product
 from typing import Any
 
 from gradverify.symbolic.derivation import Derivation
+from gradverify.symbolic.notation import Array, Function
 from gradverify.symbolic.term import (
     Apply,
-    Array,
     Call,
     Delta,
     Derivative,
     Entry,
     Extent,
     Formula,
-    Function,
     Index,
     Label,
     Number,
@@ -200,6 +199,10 @@ def points(d: Derivation, seed: int = 0, many: int = 3) -> Iterator[Point]:
         if any(h.name == "labels sum to 1" for h in d.hypotheses):
             total = sum(abs(v) for v in values["t"].values())
             values["t"] = {at: abs(v) / total for at, v in values["t"].items()}
+        if "T" in values:
+            for n in range(sizes["N"]):
+                total = sum(abs(v) for at, v in values["T"].items() if at[0] == n)
+                values["T"] |= {at: abs(v) / total for at, v in values["T"].items() if at[0] == n}
         if any(h.fixes.name == "sigma" for h in d.hypotheses):
             z = next(f for f in d.functions if f.name == "z")
             point = Point(sizes, values)

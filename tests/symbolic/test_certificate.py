@@ -11,7 +11,8 @@ from gradverify._errors import LawBroken, Misuse
 from gradverify.symbolic.acceptance import Accepted, accept
 from gradverify.symbolic.certificate import digest, printed, read, term_as_list
 from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.term import Array, D, Function, Size, Sum, delta, each, exp, log
+from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log
+from gradverify.symbolic.term import Size
 from gradverify.symbolic.theorem import files, folder, load, recheck
 
 

@@ -16,26 +16,10 @@ from gradverify.symbolic import algebra, calculus
 from gradverify.symbolic.algebra import Law, Normal
 from gradverify.symbolic.calculus import definition
 from gradverify.symbolic.index import plain, rename
+from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log
 from gradverify.symbolic.rules import RULES
 from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import (
-    Apply,
-    Array,
-    D,
-    Function,
-    Number,
-    Plus,
-    Power,
-    Sigma,
-    Size,
-    Sum,
-    Term,
-    Times,
-    delta,
-    each,
-    exp,
-    log,
-)
+from gradverify.symbolic.term import Apply, Number, Plus, Power, Sigma, Size, Term, Times
 from gradverify.symbolic.text import text
 
 K, M = Size("K"), Size("M")

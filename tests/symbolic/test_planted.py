@@ -13,23 +13,8 @@ import pytest
 
 from gradverify.symbolic.acceptance import Accepted, Reason, Refused, accept
 from gradverify.symbolic.derivation import THEOREM, Derivation, Hypothesis, step
-from gradverify.symbolic.term import (
-    Array,
-    D,
-    Delta,
-    Function,
-    Size,
-    Sum,
-    Term,
-    delta,
-    each,
-    exp,
-    log,
-    negative,
-    relu,
-    slope,
-    term,
-)
+from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
+from gradverify.symbolic.term import Delta, Size, Term, negative, term
 from gradverify.symbolic.theorem import folder, load
 
 K = Size("K")
@@ -41,8 +26,8 @@ y, v = Array("y", (K,), into=K), Array("v", (), into=K)
 Z = Function("Z", (s,), (), Sum(c, exp(s[c])))
 p = Function("p", (s,), (k,), exp(s[k]) / Z)
 total = Function("total", (q,), (), Sum(c, q[c]))
-ell = Function("ell", (q,), (), -Sum(c, t[c] * log(q[c])))
-L = Function("L", (s,), (), ell(p))
+ell = Function("ell", (q, t), (), -Sum(c, t[c] * log(q[c])))
+L = Function("L", (s, t), (), ell(p, t))
 T1 = Hypothesis("labels sum to 1", Sum(k, t[k]), 1, fixes=t)
 USES = ("labels sum to 1",)
 SIGN, FALSE, OTHER, ILL = Reason.SIGN, Reason.FALSE, Reason.OTHER_RULE, Reason.ILL_FORMED
@@ -114,7 +99,7 @@ TABLE: tuple[tuple[str, object, Any, dict[str, Any], Reason], ...] = (
     ("other rule", s[k] + s[k], step(2 * s[k], "cancel"), NONE, OTHER),
     ("other rule", s[k] * s[k], step(s[k] ** 2, "same"), NONE, OTHER),
     ("other rule", relu(q[k]), step(slope(q[k]) * q[k], "derivative of relu"), POSITIVE, OTHER),
-    ("other rule", D(ell(p), s[j]), step(Sum(k, ell(p).by(k) * D(p[k], s[j])), "derivative of a sum"), NONE, OTHER),
+    ("other rule", D(ell(p, t), s[j]), step(Sum(k, ell(p, t).by(k) * D(p[k], s[j])), "split the sum"), NONE, OTHER),
     ("other rule", D(Z, s[j]), step(exp(s[j]), "theorem softmax_sums_to_one"), NONE, Reason.NOT_SHOWN),
     ("other rule", Sum(k, p[k]), step(1, "algebra of fractions"), NONE, Reason.NOT_SHOWN),
     ("other rule", s[k] + 0, step(s[k], "arithmetic"), NONE, UNKNOWN),
@@ -137,7 +122,7 @@ TABLE: tuple[tuple[str, object, Any, dict[str, Any], Reason], ...] = (
     ("sign", D(1 / t[k], t[j]), step(-(t[k] ** -2) * D(t[k], t[j]), "power rule"), NONE, SIGN),
     ("sign", relu(t[k]), step(slope(t[k]) * t[k], "relu by its slope"), NONE, SIGN),
     ("sign", D(relu(t[k]), t[j]), step(slope(t[k]) * D(t[k], t[j]), "derivative of relu"), NONE, SIGN),
-    ("sign", ell(s).by(k), step(-t[k] / s[k], "theorem loss_by_probability", at={q: s}), NONE, SIGN),
+    ("sign", ell(s, t).by(k), step(-t[k] / s[k], "theorem loss_by_probability", at={q: s}), NONE, SIGN),
     ("sign", a / b + 1 / b, step((a + 1) / b * b / b, "algebra of fractions"), NONE, SIGN),
     # a delta is dropped, or turned into another
     ("delta", D(s[k], s[j]), step(1, "derivative of a coordinate"), NONE, FALSE),
@@ -167,7 +152,7 @@ TABLE: tuple[tuple[str, object, Any, dict[str, Any], Reason], ...] = (
     ("false", D(s[k] / Z, s[j]), step((s[k] * D(Z, s[j]) - D(s[k], s[j]) * Z) / Z**2, "quotient rule"), NONE, FALSE),
     ("false", D(s[k] / Z, s[j]), step((D(s[k], s[j]) * Z - s[k] * D(Z, s[j])) / Z, "quotient rule"), NONE, FALSE),
     ("false", D(s[k] ** 3, s[j]), step(3 * s[k] ** 3 * D(s[k], s[j]), "power rule"), NONE, FALSE),
-    ("false", D(ell(p), s[j]), step(ell(p).by(j) * D(p[j], s[j]), "chain rule"), NONE, FALSE),
+    ("false", D(ell(p, t), s[j]), step(ell(p, t).by(j) * D(p[j], s[j]), "chain rule"), NONE, FALSE),
     ("false", (s[k] + t[k]) ** 2, step(s[k] ** 2 + t[k] ** 2, "algebra"), NONE, FALSE),
     ("false", relu(t[k]), step(t[k], "relu by its slope"), NONE, FALSE),
 )  # fmt: skip
@@ -206,7 +191,7 @@ RIGHT: tuple[tuple[object, Any, dict[str, Any]], ...] = (
     ((q[k] ** 2) ** Fraction(1, 2), step(q[k], "algebra"), POSITIVE),
     (1 / (1 / q[k]), step(q[k], "algebra"), POSITIVE),
     (s[k] * q[k] / q[k], step(s[k], "cancel"), POSITIVE),
-    (ell(r).by(k), step(-t[k] / r[k], "theorem loss_by_probability", at={q: r}), POSITIVE),
+    (ell(r, t).by(k), step(-t[k] / r[k], "theorem loss_by_probability", at={q: r}), POSITIVE),
     (relu(t[k]), step(slope(t[k]) * t[k], "relu by its slope"), {"nonzero": (t[j],)}),
     (s[k] * a / a, step(s[k], "cancel"), {"nonzero": (a,)}),
     (Sum(k, delta(k, y.at(j)) * s[k]), step(s[y.at(j)], "delta contracts"), NONE),

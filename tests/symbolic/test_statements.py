@@ -21,7 +21,7 @@ from gradverify.symbolic.text import text
 from gradverify.symbolic.theorem import Theorem, folder, load
 
 WRONG, RIGHT = 300, 200  # at least so many of each have to be tried
-OF_A_KIND = 8  # of one theorem: the longest formulas would else have most of them
+OF_A_KIND = 5  # of one theorem: the longest formulas would else have most of them
 NOT_OUTRIGHT = {"relu_balance_any_slope"}  # its hypothesis speaks of z, and so a definition has to be read backwards
 
 

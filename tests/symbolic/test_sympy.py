@@ -18,9 +18,10 @@ from gradverify.symbolic.calculus import definition
 from gradverify.symbolic.derivation import Derivation, step
 from gradverify.symbolic.index import plain, rename
 from gradverify.symbolic.instance import Instances, Setting
+from gradverify.symbolic.notation import Array, D, Function, Sum, delta, exp, log
 from gradverify.symbolic.rules import RULES, Rule, equal
 from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Array, D, Function, Size, Sum, Term, delta, exp, log, term
+from gradverify.symbolic.term import Size, Term, term
 
 # SymPy's side
 n, m, N = sp.Symbol("n", integer=True), sp.Symbol("m", integer=True), sp.Symbol("N", integer=True, positive=True)

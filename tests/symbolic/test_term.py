@@ -11,25 +11,9 @@ import pytest
 from gradverify._errors import Misuse
 from gradverify.symbolic.index import Blocked, plain, put, rename, unfolded
 from gradverify.symbolic.latex import latex
+from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
 from gradverify.symbolic.sign import Facts, non_negative, nonzero, positive
-from gradverify.symbolic.term import (
-    Apply,
-    Array,
-    Call,
-    D,
-    Formula,
-    Function,
-    Partial,
-    Size,
-    Sum,
-    delta,
-    each,
-    exp,
-    log,
-    relu,
-    slope,
-    term,
-)
+from gradverify.symbolic.term import Apply, Call, Formula, Partial, Size, term
 from gradverify.symbolic.text import text
 
 K, M = Size("K"), Size("M")
@@ -98,6 +82,17 @@ def test_renaming_renames_a_bound_index_that_would_capture() -> None:
     nested = plain(Sum(k, s[k] * Sum(c, t[c] * s[j])))
     assert rename(nested, {j: c}) == plain(Sum(k, s[k] * Sum(j, t[j] * s[c])))
     assert rename(plain(Sum(k, s[k])), {k: j}) == plain(Sum(k, s[k])), "a bound index is nobody else's"
+
+
+def test_a_binder_that_was_not_opened_is_not_captured_either() -> None:
+    outer = plain(Sum(k, s[k] * a))
+    (bound,) = outer.binds
+    inside = plain(Sum(j, W[j, m] * s[bound]))
+    assert bound in inside.free
+    assert rename(inside, {bound: c}) == plain(Sum(j, W[j, m] * s[c]))
+    called = unfolded(plain(Function("y", (), (k,), Sum(j, s[j] * s[k]))[bound]))
+    assert called is not None
+    assert rename(called, {bound: c}) == plain(Sum(j, s[j] * s[c]))
 
 
 def test_putting_an_array_captures_nothing() -> None:

@@ -102,6 +102,32 @@ def test_the_files_are_the_same_bytes_in_every_environment(environment: dict[str
     assert written == {name: text.encode() for name, text in texts().items()}
 
 
+def test_a_theorem_in_plain_text(place: Path) -> None:
+    proved = prove(load(place)[0])
+    assert isinstance(proved, Proved)
+    assert (
+        theorem.told(proved).rpartition(" ")[0]
+        == """doubled: Twice is once and once more
+  for every K: sum_k 2*s[k] = (sum_k s[k]) + sum_k s[k]
+
+    sum_k 2*s[k]
+  = 2*sum_k s[k]
+      linearity of the sum
+  = (sum_k s[k]) + sum_k s[k]
+      algebra
+
+  8 comparisons at sizes 1 to 3 agree;"""
+    )
+
+
+def test_a_hypothesis_in_plain_text() -> None:
+    mine = next(t for t in load(ROOT / "proofs") if t.name == "cross_entropy_gradient")
+    proved = prove(mine)
+    assert isinstance(proved, Proved)
+    assert "  assuming labels sum to 1: sum_k t[k] = 1\n" in theorem.told(proved)
+    assert "      hypothesis (labels sum to 1)\n" in theorem.told(proved)
+
+
 # Loading
 
 
