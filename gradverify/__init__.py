@@ -8,8 +8,8 @@ derivative it claims, at the points that a **Method** supplies: seeded floats, a
 **Oracle** gives a trusted derivative together with its error. What is seen at the points are **Findings**;
 they become a **Verdict** (HOLDS, FAILS or UNDECIDED), and verdicts a **Report**.
 
-Start with :func:`check`; write a law with :func:`law`, try one with :func:`examine`. A name is loaded when
-it is first used, so that importing gradverify costs nothing.
+Start with :func:`check`, or with :func:`suite` in a file of tests; write a law with :func:`law`, try one with
+:func:`examine`. A name is loaded when it is first used, so that importing gradverify costs nothing.
 """
 
 from __future__ import annotations

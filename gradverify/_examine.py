@@ -59,6 +59,7 @@ def examine(
     return verdict
 
 
+@np.errstate(all="ignore")  # what overflows is judged, not warned of
 def survey(
     laws: Sequence[Law],
     subject: Subject,
@@ -171,8 +172,7 @@ class _Survey:
     def _tried(self, law: Law, point: _Point, tally: Tally) -> bool:
         start = time.perf_counter()
         tally.points += 1
-        with np.errstate(all="ignore"):  # what overflows is judged, not warned of
-            goes_on = _try(law, point, self.by.instruments, tally, self.strict)
+        goes_on = _try(law, point, self.by.instruments, tally, self.strict)
         tally.seconds += time.perf_counter() - start
         return goes_on
 

@@ -6,6 +6,7 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ class Subject:
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
         low = coarsest(x, moves)
-        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lambda: self.lost(x, low))
+        lost = partial(self.lost, x, low)
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost)
         return Vectors(parts, None, (Weighed(answer),))
 
     def lost(self, x: Vectors, low: str) -> float:

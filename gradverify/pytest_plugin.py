@@ -134,7 +134,8 @@ def summary(rows: list[Row], profile: str) -> list[str]:
     labels = [f"{s} ({test})" if names.count(s) > 1 else s for s, test in groups]
     seeds = ", ".join(sorted({str(row["seed"]) for row in rows}))
     laws = len({row["law"] for row in rows})
-    lines = [f"{len(rows)} verdicts: {laws} laws x {len(groups)} subjects (profile {profile}, seed {seeds})"]
+    size = f"{_several(len(rows), 'verdict')}: {_several(laws, 'law')} x {_several(len(groups), 'subject')}"
+    lines = [f"{size} (profile {profile}, seed {seeds})"]
     for label, own in zip(labels, groups.values(), strict=True):
         count = {word: sum(row["status"] == word for row in own) for word in ("HOLDS", "FAILS", "UNDECIDED")}
         told = ", ".join(f"{n} {word.lower()}" for word, n in count.items() if n)
@@ -144,3 +145,7 @@ def summary(rows: list[Row], profile: str) -> list[str]:
     slowest = sorted(rows, key=lambda row: -row["seconds"])[:SLOWEST]
     told = ", ".join(f"{row['subject']} {row['law']} {row['seconds']:.2f} s" for row in slowest)
     return [*lines, f"slowest: {told}"]
+
+
+def _several(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"

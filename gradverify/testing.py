@@ -220,7 +220,7 @@ def _test(whole: Suite) -> Test:
     test.__code__ = code
     test.__doc__ = "\n".join(f"{c.name}: {c.law.statement}" for c in whole.cases)
     test.gradverify = whole  # type: ignore[attr-defined]
-    return test
+    return staticmethod(test) if "__qualname__" in caller.f_locals else test  # in a class it takes no self
 
 
 def _judged(case: Case, verdict: Verdict, seed: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import gradverify as gv
 from gradverify import embedded, nn
+from gradverify.embedded.rows import refuted
 
 WITHOUT = """
 import sys
@@ -27,12 +28,18 @@ def test_the_main_job_holds_on_digits_and_leaves_a_report_and_two_figures(tmp_pa
     done = subprocess.run([sys.executable, "-m", "gradverify", "check"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("HOLDS     ")]
-    assert len(rows) == len(nn.OPS) + 1
+    assert len(rows) == len(nn.OPS) + 2  # the operations, a small network that is proved too, and the one on digits
+    seen = [line for line in done.stdout.splitlines() if line.startswith("refuted   ")]
+    assert len(seen) == len(embedded.MISTAKES)
+    assert all(line.endswith("by Proof, Search, Sampling") for line in seen)
+    assert "theorems proved for every size, each as its certificate says" in done.stdout
     assert "\x1b" not in done.stdout
     report = tmp_path / "gradverify-report"
     assert {p.name for p in report.iterdir()} == {"report.json", "learning-rate.png", "weight-amplitude.png"}
     data = json.loads((report / "report.json").read_text())
     assert set(data["facts"]["experiments"]) == {"learning-rate", "weight-amplitude"}
+    assert set(data["facts"]["refuted"]) == {mistake.what for mistake in embedded.MISTAKES}
+    assert {v["by"] for v in data["verdicts"]} == {"Proof", "Search", "Sampling"}
     assert {v["law"] for v in data["verdicts"]} >= {"hidden_units_are_balanced", "softmax_lands_on_the_simplex"}
 
 
@@ -42,7 +49,7 @@ def test_without_the_experiments_extra_the_rest_runs_and_the_digits_rows_say_wha
     skipped = [line for line in done.stdout.splitlines() if line.startswith("skipped")]
     assert len(skipped) == 3
     assert all("python -m pip install 'gradverify[experiments]'" in line for line in skipped)
-    assert done.stdout.count("HOLDS     ") == len(nn.OPS)
+    assert done.stdout.count("HOLDS     ") == len(nn.OPS) + 1
 
 
 def test_the_network_s_gradient_on_digits_fails_with_one_planted_fault():
@@ -63,6 +70,13 @@ def test_the_network_s_gradient_on_digits_fails_with_one_planted_fault():
     assert [(f.argument, f.index) for f in report.findings] == [("W3", tuple(int(i) for i in entry))]
 
 
+def test_a_mistake_that_a_method_does_not_see_ends_the_main_job():
+    """The table says "refuted" because it was: a right subject in a mistake's place is no mistake."""
+    mistake = dataclasses.replace(embedded.MISTAKES[0], wrong=nn.softmax)
+    with pytest.raises(AssertionError, match="not refuted by Proof and Search and Sampling"):
+        refuted(mistake, 0)
+
+
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "new" / "report.json"
     embedded.write(path, "first")
@@ -70,7 +84,7 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError("planted")
 
-    monkeypatch.setattr(embedded.os, "replace", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(OSError, match="planted"):
         embedded.write(path, "second")
     assert Path(path).read_text() == "first"

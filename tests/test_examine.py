@@ -200,6 +200,16 @@ def test_a_function_that_answers_at_random_is_undecided_at_once():
     assert verdict.reason == "f is random: two calls with the same inputs differ; pass the seed or the mask in"
 
 
+@pytest.mark.parametrize("x", [np.float32([3.3e38, 1e38]), np.array([1.75e308, -1e308]), np.array([5e-324, 1e-310])])
+@pytest.mark.parametrize(("f", "vjp"), [
+    (lambda x: x / 2, lambda g, x: g / 2), (lambda x: np.sqrt(np.abs(x)), lambda g, x: g * np.sign(x) / np.sqrt(x * x)),
+    (np.tanh, lambda g, x: g * 0),
+])  # fmt: skip
+def test_points_at_the_ends_of_a_type_are_judged_without_a_warning(x, f, vjp):
+    here = gv.Subject("f", f, gv.Domain({"x": gv.At(x)}), vjp=vjp)
+    assert survey(THREE, here, by=BY)  # a warning would be an error in these tests
+
+
 @pytest.mark.parametrize("by", [BY, gv.Search()], ids=["Sampling", "Search"])
 def test_an_interruption_passes_through(by):
     def interrupted(g, x):

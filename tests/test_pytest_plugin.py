@@ -121,7 +121,7 @@ def test_what_failed_last_runs_again_alone(suites):
     assert counted(suites.runpytest("--gv-profile=quick")) == ALL
     again = suites.runpytest("--lf", "--gv-profile=quick")
     assert counted(again) == {"failed": 1}
-    again.stdout.fnmatch_lines(["1 verdicts: 1 laws x 1 subjects (profile quick, seed 0)"])
+    again.stdout.fnmatch_lines(["1 verdict: 1 law x 1 subject (profile quick, seed 0)"])
 
 
 def test_warnings_may_be_errors_and_markers_strict(suites):
@@ -136,7 +136,7 @@ def test_warnings_may_be_errors_and_markers_strict(suites):
 ])  # fmt: skip
 def test_the_seed_of_hypothesis_is_ours_unless_ours_is_given(suites, options, seed):
     result = suites.runpytest_subprocess("-k", "tanh and linear", "--gv-profile=quick", *options)
-    result.stdout.fnmatch_lines([f"1 verdicts: 1 laws x 1 subjects (profile quick, seed {seed})"])
+    result.stdout.fnmatch_lines([f"1 verdict: 1 law x 1 subject (profile quick, seed {seed})"])
 
 
 @pytest.mark.parametrize(("option", "message"), [

@@ -117,6 +117,12 @@ def test_other_forms_of_derivative_are_taken_as_check_takes_them(project):
     result.stdout.fnmatch_lines(["PASSED *test_grad[[]the gradient of squares-pullback_is_the_derivative[]]"])
 
 
+def test_a_suite_stands_in_a_class_as_well(project):
+    result = project("class TestLayers:\n    test_tanh = gv.suite(gv.nn.tanh, laws='pullback_is_linear')\n")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["PASSED test_layers.py::TestLayers::test_tanh[[]pullback_is_linear[]]"])
+
+
 @pytest.mark.parametrize("op", nn.OPS, ids=lambda op: op.name)
 def test_every_operation_of_nn_passes_with_its_spec(op, project):
     assert op.spec in {*SPECS, ""}

@@ -316,6 +316,9 @@ class Run:
         numbers = {q: setting.numbers(v, at) for q, v in self.values.items() if q != "f"}
         scope = _scope(dict.fromkeys(scopes))
         entry = self._entry(refuted, at)
+        if _random(f, x):
+            told = "is random: two calls with the same inputs differ; pass the seed or the mask in"
+            return replace(blank, reason=f"{f.name} {told}", scope=scope)
         try:
             claims = tuple(self.law(**numbers, f=f, D=Known(self, at)))
             worst = next((j for c in claims if (j := judge(c)).outcome is Outcome.DISAGREES), None)
@@ -395,6 +398,15 @@ def _real(f: Subject, rule: str, given: list[Vectors]) -> Vectors:
             raise Open(f"{failure.rule} keeps what an earlier call saw: it answers numbers with symbols") from None
         raise
     return answer
+
+
+def _random(f: Subject, x: Vectors) -> bool:
+    """Do two calls differ?"""
+    try:
+        pairs = zip(f.forward(x), f.forward(x), strict=True)
+        return any(not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in pairs)
+    except (Broken, ValueError):
+        return False
 
 
 def _real_entry(f: Subject, x: Vectors, v: Vectors, refuted: Refuted) -> float | None:
