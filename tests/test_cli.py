@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -363,3 +364,69 @@ def test_in_every_form_the_line_says_the_same_entry_and_value_and_holds_once_men
     (tmp_path / "forms.py").write_text(FORMS.format(wrong="2.0"))
     for line in lines:
         exec(line, {})
+
+
+# -- prove ----------------------------------------------------------------------------------------
+
+PROOFS = Path(__file__).resolve().parents[1] / "proofs"
+
+
+@pytest.fixture
+def proofs(tmp_path):
+    """A folder of our theorems that may be changed."""
+    return Path(shutil.copytree(PROOFS, tmp_path / "theorems"))
+
+
+def test_prove_writes_what_differs_and_nothing_else(run, proofs):
+    (proofs / "softmax.md").write_text("edited")
+    (proofs / "certificates" / "softmax_jacobian.json").unlink()
+    code, out, _ = run("prove", "--folder", str(proofs))
+    assert code == 0
+    written = [line for line in out.splitlines() if line.startswith("written: ")]
+    assert written == [f"written: {proofs / name}" for name in ("certificates/softmax_jacobian.json", "softmax.md")]
+    assert (proofs / "softmax.md").read_bytes() == (PROOFS / "softmax.md").read_bytes()
+    assert "nothing to write" in run("prove", "--folder", str(proofs))[1]
+
+
+def test_prove_check_writes_nothing_and_names_the_file_that_is_out_of_date(run, proofs):
+    text = (proofs / "cross_entropy.md").read_text()
+    (proofs / "cross_entropy.md").write_text(text.replace("whatever the labels sum to", "always"))
+    code, out, _ = run("prove", "--check", "--folder", str(proofs))
+    assert code == 1
+    assert f"{proofs / 'cross_entropy.md'} is out of date: line " in out
+    assert "always" in (proofs / "cross_entropy.md").read_text()
+
+
+def test_a_theorem_that_does_not_follow_is_refused_with_its_step(run, proofs):
+    script = proofs / "softmax.py"
+    script.write_text(script.read_text().replace("right=p[k] * (delta(k, j) - p[j])", "right=p[k] * delta(k, j)"))
+    code, out, _ = run("prove", "--folder", str(proofs))
+    assert code == 1
+    assert "refused   softmax_jacobian" in out
+    assert re.search(r"^softmax_jacobian, (step \d+|the statement): \w", out, re.MULTILINE)
+    assert (proofs / "softmax.md").read_bytes() == (PROOFS / "softmax.md").read_bytes()  # nothing written
+
+
+def test_prove_list_show_and_names(run):
+    code, out, _ = run("prove", "--list", "--folder", str(PROOFS))
+    assert code == 0
+    assert any(line.startswith("softmax_jacobian ") for line in out.splitlines())
+    code, out, _ = run("prove", "relu_balance", "--folder", str(PROOFS))
+    assert code == 0
+    assert out.startswith("proved    relu_balance  ")
+    code, out, _ = run("prove", "--show", "cross_entropy_gradient", "--folder", str(PROOFS))
+    assert code == 0
+    assert "assumed: labels sum to 1" in out
+    assert "hypothesis, labels sum to 1" in out
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (("softmax_jacobain",), "there is no theorem 'softmax_jacobain'; did you mean softmax_jacobian?"),
+    (("--check", "--list"), "--check and --list do not go together; give one of them"),
+    (("--folder", "nowhere"), "nowhere: there are no theorem scripts here"),
+])  # fmt: skip
+def test_prove_refuses_what_makes_no_sense(run, arguments, says):
+    folder = () if "--folder" in arguments else ("--folder", str(PROOFS))
+    code, _, err = run("prove", *arguments, *folder)
+    assert code == 2
+    assert says in err

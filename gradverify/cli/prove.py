@@ -11,7 +11,7 @@ from gradverify.cli.exits import FAILS, HOLDS
 from gradverify.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from gradverify.symbolic.theorem import Theorem
+    from gradverify.symbolic.theorem import Proved, Theorem
 
 
 @click.command(short_help="Prove the theorems again, and write their documents and certificates.")
@@ -46,17 +46,17 @@ def prove(names: tuple[str, ...], only_check: bool, only_list: bool, show: str |
     if show is not None:
         (shown,) = _named(theorems, (show,))
         return _print(screen, shown)
-    proved = _prove(screen, _named(theorems, names) if names else theorems)
-    if proved is not None:
-        return proved
+    known: dict[str, theorem.Proved] = {}
+    if not _prove(screen, _named(theorems, names) if names else theorems, known):
+        return FAILS
     if only_check:
-        found = theorem.stale(place)
+        found = theorem.stale(place, theorem.files(theorems, known))
         for name, what in found:
             screen.line(f"{place / name} is out of date: {what}", "bold red")
         screen.line("run gradverify prove, and commit what it writes" if found else "every file is up to date")
         return FAILS if found else HOLDS
     if not names:
-        _write(screen, theorems, place)
+        _write(screen, theorem.files(theorems, known), place)
     return HOLDS
 
 
@@ -82,32 +82,32 @@ def _named(theorems: tuple[Theorem, ...], names: tuple[str, ...]) -> tuple[Theor
     return tuple(known[name] for name in names)
 
 
-def _prove(screen: Screen, theorems: tuple[Theorem, ...]) -> int | None:
-    """A line for each theorem; the exit code where one is refused."""
+def _prove(screen: Screen, theorems: tuple[Theorem, ...], known: dict[str, Proved]) -> bool:
+    """A line for each theorem, up to the first that is refused: then False."""
     import time
 
     from gradverify.symbolic import theorem
     from gradverify.symbolic.text import text
 
-    begun, known, steps = time.process_time(), dict[str, theorem.Proved](), 0
+    begun, steps = time.process_time(), 0
     width = max(len(t.name) for t in theorems)
     for t in theorems:
         proved = theorem.prove(t, known)
         if not isinstance(proved, theorem.Proved):
             screen.line(f"refused   {t.name}", "bold red")
             screen.line(str(proved))
-            return FAILS
+            return False
         steps += len(proved.accepted.steps)
         screen.line(f"proved    {t.name:<{width}}  {text(t.derivation.left)} = {text(t.derivation.right)}")
     count = f"{len(theorems)} theorem{'s' * (len(theorems) != 1)} for every size, {steps} steps"
     screen.line(f"{count}, each judged twice, in {time.process_time() - begun:.1f} s of CPU")
-    return None
+    return True
 
 
-def _write(screen: Screen, theorems: tuple[Theorem, ...], place: Path) -> None:
+def _write(screen: Screen, texts: dict[str, str], place: Path) -> None:
     from gradverify.symbolic import theorem
 
-    changed = theorem.write(place, theorem.files(theorems))
+    changed = theorem.write(place, texts)
     for name in changed:
         screen.line(f"written: {place / name}")
     if not changed:

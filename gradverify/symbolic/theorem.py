@@ -155,9 +155,9 @@ def prove(theorem: Theorem, known: dict[str, Proved] | None = None) -> Proved | 
     return known[theorem.name]
 
 
-def prove_all(theorems: Iterable[Theorem]) -> tuple[Proved, ...]:
+def prove_all(theorems: Iterable[Theorem], known: dict[str, Proved] | None = None) -> tuple[Proved, ...]:
     """All of them; raises LawBroken with the refusal of the first that is not proved."""
-    known: dict[str, Proved] = {}
+    known = {} if known is None else known
     out = []
     for theorem in theorems:
         proved = prove(theorem, known)
@@ -199,9 +199,9 @@ def recheck(certified: str, cited: Mapping[str, Derivation] | None = None) -> Ac
 # -- files ---------------------------------------------------------------------------------------------------------
 
 
-def files(theorems: Sequence[Theorem]) -> dict[str, str]:
+def files(theorems: Sequence[Theorem], known: dict[str, Proved] | None = None) -> dict[str, str]:
     """Every generated file by its path in the folder: documents, certificates, the ledger."""
-    proved = prove_all(theorems)
+    proved = prove_all(theorems, known)
     texts = {f"{CERTIFICATES}/{p.theorem.name}.json": printed(p.certificate) + "\n" for p in proved}
     where = {p.theorem.name: p.theorem.script for p in proved}
     entries = [Entry(p.theorem.script, p.accepted, p.digest) for p in proved]
@@ -214,9 +214,9 @@ def files(theorems: Sequence[Theorem]) -> dict[str, str]:
     return texts | {LEDGER: ledger(chapters)}
 
 
-def stale(place: Path) -> list[tuple[str, str]]:
+def stale(place: Path, texts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """Each file that is not what the theorems say now, and what differs; nothing when all is up to date."""
-    texts = files(load(place))
+    texts = files(load(place)) if texts is None else texts
     found = []
     for name, now in sorted(texts.items()):
         path = place / name
