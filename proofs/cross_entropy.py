@@ -6,7 +6,7 @@ move with the scores. It is often quoted as $p - t$; that needs labels that sum 
 that needs it is pointed out.
 """
 
-from gradverify.symbolic import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, each, exp, log, step
+from gradverify.theorems import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, each, exp, log, step
 
 K = Size("K", "the number of classes")
 N = Size("N", "the number of samples in a batch")

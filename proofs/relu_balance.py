@@ -5,9 +5,9 @@ what follows, the rest of the network and the loss included, is any differentiab
 next layer's pre-activations $y$. Nothing else is assumed of $F$.
 """
 
-from gradverify.symbolic import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, relu, slope, step
-from gradverify.symbolic.derivation import Step
-from gradverify.symbolic.term import Entry, Term
+from gradverify.theorems import Array, D, Derivation, Function, Hypothesis, Size, Sum, delta, relu, slope, step
+from gradverify.theorems.derivation import Step
+from gradverify.theorems.term import Entry, Term
 
 N = Size("N", "the number of samples")
 I = Size("I", "the number of units that come in")

@@ -5,7 +5,7 @@ moves, and which change of the scores it does not notice. The derivatives are bu
 rules of a first course in calculus; nothing is looked up.
 """
 
-from gradverify.symbolic import Array, D, Derivation, Function, Size, Sum, delta, each, exp, step
+from gradverify.theorems import Array, D, Derivation, Function, Size, Sum, delta, each, exp, step
 
 K = Size("K", "the number of classes")
 k, j, c = K.indices("k j c")

@@ -51,6 +51,7 @@ FAMILIES = (
     "sampling",
     "search",
     "symbolic",
+    "theorems",
     "adapters",
     "nn",
 )
@@ -61,8 +62,8 @@ ORDER = CORE + FAMILIES + DOORS
 HOMES = {
     "numpy": ("",),
     "hypothesis": ("search", "testing"),
-    "sympy": ("symbolic",),
-    "flint": ("symbolic",),
+    "sympy": ("theorems",),
+    "flint": ("symbolic", "theorems"),
     "click": ("cli",),
     "rich": ("cli",),
     "torch": ("adapters.torch",),

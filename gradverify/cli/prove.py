@@ -11,7 +11,7 @@ from gradverify.cli.exits import FAILS, HOLDS
 from gradverify.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from gradverify.symbolic.theorem import Proved, Theorem
+    from gradverify.theorems.theorem import Proved, Theorem
 
 
 @click.command(short_help="Prove the theorems again, and write their documents and certificates.")
@@ -33,7 +33,7 @@ def prove(names: tuple[str, ...], only_check: bool, only_list: bool, show: str |
     Exit code 0: all is proved, and up to date   1: a theorem is refused, or a file is out of date
               2: misuse                          3: an error of ours
     """
-    from gradverify.symbolic import theorem
+    from gradverify.theorems import theorem
 
     _one_of(names=bool(names), check=only_check, list=only_list, show=show is not None)
     screen, place = Screen(), folder if folder is not None else theorem.folder()
@@ -86,8 +86,8 @@ def _prove(screen: Screen, theorems: tuple[Theorem, ...], known: dict[str, Prove
     """A line for each theorem, up to the first that is refused: then False."""
     import time
 
-    from gradverify.symbolic import theorem
-    from gradverify.symbolic.text import text
+    from gradverify.theorems import theorem
+    from gradverify.theorems.text import text
 
     begun, steps = time.process_time(), 0
     width = max(len(t.name) for t in theorems)
@@ -105,7 +105,7 @@ def _prove(screen: Screen, theorems: tuple[Theorem, ...], known: dict[str, Prove
 
 
 def _write(screen: Screen, texts: dict[str, str], place: Path) -> None:
-    from gradverify.symbolic import theorem
+    from gradverify.theorems import theorem
 
     changed = theorem.write(place, texts)
     for name in changed:
@@ -116,8 +116,8 @@ def _write(screen: Screen, texts: dict[str, str], place: Path) -> None:
 
 def _print(screen: Screen, t: Theorem) -> int:
     """One theorem as plain text: statement, then every step with its rule."""
-    from gradverify.symbolic import theorem
-    from gradverify.symbolic.text import text
+    from gradverify.theorems import theorem
+    from gradverify.theorems.text import text
 
     proved = theorem.prove(t)
     if not isinstance(proved, theorem.Proved):

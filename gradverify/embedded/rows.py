@@ -86,7 +86,7 @@ def refuted(mistake: Mistake, seed: int) -> tuple[Verdict, ...]:
 
 def _theorems() -> Row:
     """The theorems proved again, and held against their certificates."""
-    from gradverify.symbolic import theorem
+    from gradverify.theorems import theorem
 
     try:
         place = theorem.folder()

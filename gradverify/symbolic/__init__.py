@@ -1,25 +1,6 @@
-"""Proofs: code run on symbols (``proof``), and theorems for every size, written as derivations (``derivation``).
+"""The Method Proof: unmodified NumPy code runs on symbols, and its laws are decided exactly.
 
-A theorem script writes its terms with the names below; see ``notation`` for the words, ``rules`` for the steps.
+Read in this order: ``expression`` (a graph in which equal things are one node), ``trace`` (arrays of them that answer
+NumPy's functions; ``entries``, ``branches``, ``shim``), ``field`` and ``decide`` (proved modulo primes, refuted by
+balls), ``settings`` and ``proof`` (a law, tried at every small size).
 """
-
-from gradverify.symbolic.derivation import Derivation, Hypothesis, step
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
-from gradverify.symbolic.term import Size
-
-__all__ = [
-    "Array",
-    "D",
-    "Derivation",
-    "Function",
-    "Hypothesis",
-    "Size",
-    "Sum",
-    "delta",
-    "each",
-    "exp",
-    "log",
-    "relu",
-    "slope",
-    "step",
-]

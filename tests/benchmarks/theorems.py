@@ -27,7 +27,7 @@ def main() -> None:
     with measured("importing SymPy and python-flint"):
         import flint  # noqa: F401
         import sympy  # noqa: F401
-    from gradverify.symbolic.theorem import files, folder, load, prove, recheck, stale
+    from gradverify.theorems.theorem import files, folder, load, prove, recheck, stale
 
     with measured("loading the scripts"):
         theorems = load(folder())

@@ -11,14 +11,14 @@ import pytest
 from symbolic.changes import Change, everywhere, rewrites, slips
 from symbolic.floats import apart, points
 
-from gradverify.symbolic.acceptance import Judge, Reason, Refused, accept
-from gradverify.symbolic.calculus import definition, equation
-from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.instance import Equality, Instances, Setting
-from gradverify.symbolic.rules import RULES, Rule, equal
-from gradverify.symbolic.term import Term
-from gradverify.symbolic.text import text
-from gradverify.symbolic.theorem import Theorem, folder, load
+from gradverify.theorems.acceptance import Judge, Reason, Refused, accept
+from gradverify.theorems.calculus import definition, equation
+from gradverify.theorems.derivation import Derivation
+from gradverify.theorems.instance import Equality, Instances, Setting
+from gradverify.theorems.rules import RULES, Rule, equal
+from gradverify.theorems.term import Term
+from gradverify.theorems.text import text
+from gradverify.theorems.theorem import Theorem, folder, load
 
 WRONG, RIGHT = 300, 200  # at least so many of each have to be tried
 OF_A_KIND = 5  # of one theorem: the longest formulas would else have most of them

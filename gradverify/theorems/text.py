@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradverify.symbolic.term import (
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

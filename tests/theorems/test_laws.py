@@ -12,15 +12,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from symbolic.floats import CLOSE, Point, every, real, value
 
-from gradverify.symbolic import algebra, calculus
-from gradverify.symbolic.algebra import Law, Normal
-from gradverify.symbolic.calculus import definition
-from gradverify.symbolic.index import plain, rename
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log
-from gradverify.symbolic.rules import RULES
-from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Apply, Number, Plus, Power, Sigma, Size, Term, Times
-from gradverify.symbolic.text import text
+from gradverify.theorems import algebra, calculus
+from gradverify.theorems.algebra import Law, Normal
+from gradverify.theorems.calculus import definition
+from gradverify.theorems.index import plain, rename
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, each, exp, log
+from gradverify.theorems.rules import RULES
+from gradverify.theorems.sign import Facts
+from gradverify.theorems.term import Apply, Number, Plus, Power, Sigma, Size, Term, Times
+from gradverify.theorems.text import text
 
 K, M = Size("K"), Size("M")
 k, j, c, e = K.indices("k j c e")
@@ -134,7 +134,7 @@ def test_every_law_belongs_to_a_rule_and_says_its_equation() -> None:
 
 def dropping(t: Term, n: Normal) -> Term | None:
     """A wrong law: a delta is 1."""
-    from gradverify.symbolic.term import Delta
+    from gradverify.theorems.term import Delta
 
     return Number(Fraction(1)) if isinstance(t, Delta) else None
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradverify.symbolic.index import MINUS_ONE, instances, opened, plain, points_in, rename, times, unfolded
-from gradverify.symbolic.notation import Array
-from gradverify.symbolic.term import Apply, Call, Delta, Entry, Extent, Number, Plus, Power, Sigma, Term, Times
+from gradverify.theorems.index import MINUS_ONE, instances, opened, plain, points_in, rename, times, unfolded
+from gradverify.theorems.notation import Array
+from gradverify.theorems.term import Apply, Call, Delta, Entry, Extent, Number, Plus, Power, Sigma, Term, Times
 
 Reason = frozenset[str]
 NOTHING_SAID: Reason = frozenset()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradverify.symbolic.notation import Function
-from gradverify.symbolic.term import (
+from gradverify.theorems.notation import Function
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

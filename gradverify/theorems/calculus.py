@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from gradverify.symbolic.algebra import Law, Normal, base_and_exponent, factors
-from gradverify.symbolic.index import (
+from gradverify.theorems.algebra import Law, Normal, base_and_exponent, factors
+from gradverify.theorems.index import (
     MINUS_ONE,
     ONE,
     ZERO,
@@ -27,8 +27,8 @@ from gradverify.symbolic.index import (
     times,
     unfolded,
 )
-from gradverify.symbolic.notation import Array, Function
-from gradverify.symbolic.term import (
+from gradverify.theorems.notation import Array, Function
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

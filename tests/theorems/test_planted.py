@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gradverify.symbolic.acceptance import Accepted, Reason, Refused, accept
-from gradverify.symbolic.derivation import THEOREM, Derivation, Hypothesis, step
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
-from gradverify.symbolic.term import Delta, Size, Term, negative, term
-from gradverify.symbolic.theorem import folder, load
+from gradverify.theorems.acceptance import Accepted, Reason, Refused, accept
+from gradverify.theorems.derivation import THEOREM, Derivation, Hypothesis, step
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
+from gradverify.theorems.term import Delta, Size, Term, negative, term
+from gradverify.theorems.theorem import folder, load
 
 K = Size("K")
 k, j, c = K.indices("k j c")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.term import (
+from gradverify.theorems.derivation import Derivation
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gradverify.symbolic import algebra, calculus
-from gradverify.symbolic.algebra import Law, Normal, without_denominators
-from gradverify.symbolic.index import MINUS_ONE, ZERO
-from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Plus, Term, Times
+from gradverify.theorems import algebra, calculus
+from gradverify.theorems.algebra import Law, Normal, without_denominators
+from gradverify.theorems.index import MINUS_ONE, ZERO
+from gradverify.theorems.sign import Facts
+from gradverify.theorems.term import Plus, Term, Times
 
 
 @dataclass(frozen=True)

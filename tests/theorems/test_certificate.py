@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 
 from gradverify._errors import LawBroken, Misuse
-from gradverify.symbolic.acceptance import Accepted, accept
-from gradverify.symbolic.certificate import digest, printed, read, term_as_list
-from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log
-from gradverify.symbolic.term import Size
-from gradverify.symbolic.theorem import files, folder, load, recheck
+from gradverify.theorems.acceptance import Accepted, accept
+from gradverify.theorems.certificate import digest, printed, read, term_as_list
+from gradverify.theorems.derivation import Derivation
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, each, exp, log
+from gradverify.theorems.term import Size
+from gradverify.theorems.theorem import files, folder, load, recheck
 
 
 @cache

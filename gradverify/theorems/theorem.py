@@ -17,12 +17,12 @@ from typing import Any
 
 from gradverify._errors import LawBroken, Misuse
 from gradverify.explain import load as load_script
-from gradverify.symbolic.acceptance import Accepted, Refused, accept
-from gradverify.symbolic.certificate import certificate, printed, read
-from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.document import DIGITS_SHOWN, Chapter, Entry, document, ledger
-from gradverify.symbolic.instance import LARGEST
-from gradverify.symbolic.text import text
+from gradverify.theorems.acceptance import Accepted, Refused, accept
+from gradverify.theorems.certificate import certificate, printed, read
+from gradverify.theorems.derivation import Derivation
+from gradverify.theorems.document import DIGITS_SHOWN, Chapter, Entry, document, ledger
+from gradverify.theorems.instance import LARGEST
+from gradverify.theorems.text import text
 
 CERTIFICATES, LEDGER = "certificates", "README.md"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gradverify._errors import Misuse
 
 if TYPE_CHECKING:
-    from gradverify.symbolic.notation import Array, Function
+    from gradverify.theorems.notation import Array, Function
 
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SUBSCRIPT = re.compile(r"[~_]?[A-Za-z0-9]+")  # a mark in front is ours: ~0 for an opened binder, _1 for a closed one

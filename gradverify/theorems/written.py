@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import sympy as sp
 from flint import arb
 
-from gradverify.symbolic.ball import Undefined, ball, finite
-from gradverify.symbolic.draw import drawn
-from gradverify.symbolic.notation import Function
-from gradverify.symbolic.term import (
+from gradverify.theorems.ball import Undefined, ball, finite
+from gradverify.theorems.draw import drawn
+from gradverify.theorems.notation import Function
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

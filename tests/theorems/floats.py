@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from gradverify.symbolic.derivation import Derivation
-from gradverify.symbolic.notation import Array, Function
-from gradverify.symbolic.term import (
+from gradverify.theorems.derivation import Derivation
+from gradverify.theorems.notation import Array, Function
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from gradverify._errors import LawBroken, Misuse
-from gradverify.symbolic import theorem
-from gradverify.symbolic.acceptance import Refused
-from gradverify.symbolic.theorem import Proved, files, folder, load, prove, stale, write
+from gradverify.theorems import theorem
+from gradverify.theorems.acceptance import Refused
+from gradverify.theorems.theorem import Proved, files, folder, load, prove, stale, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ SCRIPT = '''"""Doubling, for every size.
 An example.
 """
 
-from gradverify.symbolic import Array, Derivation, Size, Sum, step
+from gradverify.theorems import Array, Derivation, Size, Sum, step
 
 K = Size("K", "how many")
 (k,) = K.indices("k")
@@ -90,7 +90,7 @@ def test_scripts_come_after_those_they_lean_on() -> None:
 ])  # fmt: skip
 def test_the_files_are_the_same_bytes_in_every_environment(environment: dict[str, str], tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from gradverify.symbolic.theorem import files, load, write; "
+        "import sys; from pathlib import Path; from gradverify.theorems.theorem import files, load, write; "
         "write(Path(sys.argv[2]), files(load(Path(sys.argv[1]))))"
     )
     run = subprocess.run(

@@ -7,17 +7,17 @@ from fractions import Fraction
 import pytest
 from flint import arb
 
-from gradverify.symbolic import acceptance
-from gradverify.symbolic.acceptance import Reason, Refused, accept
-from gradverify.symbolic.algebra import Normal
-from gradverify.symbolic.ball import Undefined, ball, decimal, differ, narrow, precision
-from gradverify.symbolic.derivation import Derivation, Hypothesis, step
-from gradverify.symbolic.draw import drawn, whole
-from gradverify.symbolic.index import times
-from gradverify.symbolic.instance import ROUNDS, Equality, Instances, NoPoint, Setting
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
-from gradverify.symbolic.rules import Rule
-from gradverify.symbolic.term import Delta, Index, Label, Sigma, Size, Term, term
+from gradverify.theorems import acceptance
+from gradverify.theorems.acceptance import Reason, Refused, accept
+from gradverify.theorems.algebra import Normal
+from gradverify.theorems.ball import Undefined, ball, decimal, differ, narrow, precision
+from gradverify.theorems.derivation import Derivation, Hypothesis, step
+from gradverify.theorems.draw import drawn, whole
+from gradverify.theorems.index import times
+from gradverify.theorems.instance import ROUNDS, Equality, Instances, NoPoint, Setting
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
+from gradverify.theorems.rules import Rule
+from gradverify.theorems.term import Delta, Index, Label, Sigma, Size, Term, term
 
 K, M = Size("K"), Size("M")
 k, j, c = K.indices("k j c")
@@ -201,7 +201,7 @@ def unsound_contraction(t: Term, n: Normal) -> Term | None:
                 inside = [p for p in x.points if isinstance(p, Label) and t.binds[0] in p.free]
                 other = [p for p in x.points if isinstance(p, Index) and p not in t.binds]
                 if inside and other:
-                    from gradverify.symbolic.index import rename
+                    from gradverify.theorems.index import rename
 
                     return times(rename(z, {t.binds[0]: other[0]}) for z in parts if z is not x)
     return None

@@ -17,12 +17,12 @@ from fractions import Fraction
 from typing import Any
 
 from gradverify._errors import Misuse
-from gradverify.symbolic.acceptance import Accepted
-from gradverify.symbolic.ball import DIGITS
-from gradverify.symbolic.derivation import Derivation, Hypothesis, Step
-from gradverify.symbolic.instance import LARGEST, ROUNDS
-from gradverify.symbolic.notation import Applied, Array, Function, formula_of
-from gradverify.symbolic.term import (
+from gradverify.theorems.acceptance import Accepted
+from gradverify.theorems.ball import DIGITS
+from gradverify.theorems.derivation import Derivation, Hypothesis, Step
+from gradverify.theorems.instance import LARGEST, ROUNDS
+from gradverify.theorems.notation import Applied, Array, Function, formula_of
+from gradverify.theorems.term import (
     ELEMENTARY,
     Apply,
     Call,

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gradverify._errors import Misuse
-from gradverify.symbolic.algebra import Law
-from gradverify.symbolic.calculus import definition, equation
-from gradverify.symbolic.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis, Step
-from gradverify.symbolic.index import Blocked, identity, plain, put
-from gradverify.symbolic.instance import Equality, Instances, NoPoint, Opinion, Setting
-from gradverify.symbolic.notation import Array
-from gradverify.symbolic.rules import BY_NAME, RULES, Answer, Rule, equal
-from gradverify.symbolic.sign import Facts, nonzero, positive
-from gradverify.symbolic.term import Call, Entry, Formula, Index, Term
-from gradverify.symbolic.text import text
+from gradverify.theorems.algebra import Law
+from gradverify.theorems.calculus import definition, equation
+from gradverify.theorems.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis, Step
+from gradverify.theorems.index import Blocked, identity, plain, put
+from gradverify.theorems.instance import Equality, Instances, NoPoint, Opinion, Setting
+from gradverify.theorems.notation import Array
+from gradverify.theorems.rules import BY_NAME, RULES, Answer, Rule, equal
+from gradverify.theorems.sign import Facts, nonzero, positive
+from gradverify.theorems.term import Call, Entry, Formula, Index, Term
+from gradverify.theorems.text import text
 
 # -- what becomes of a derivation ------------------------------------------------------------------------------
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import sympy as sp
 
-from gradverify.symbolic.acceptance import Accepted, Refused, accept
-from gradverify.symbolic.calculus import definition
-from gradverify.symbolic.derivation import Derivation, step
-from gradverify.symbolic.index import plain, rename
-from gradverify.symbolic.instance import Instances, Setting
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, exp, log
-from gradverify.symbolic.rules import RULES, Rule, equal
-from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Size, Term, term
+from gradverify.theorems.acceptance import Accepted, Refused, accept
+from gradverify.theorems.calculus import definition
+from gradverify.theorems.derivation import Derivation, step
+from gradverify.theorems.index import plain, rename
+from gradverify.theorems.instance import Instances, Setting
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, exp, log
+from gradverify.theorems.rules import RULES, Rule, equal
+from gradverify.theorems.sign import Facts
+from gradverify.theorems.term import Size, Term, term
 
 # SymPy's side
 n, m, N = sp.Symbol("n", integer=True), sp.Symbol("m", integer=True), sp.Symbol("N", integer=True, positive=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gradverify._errors import Misuse
-from gradverify.symbolic.term import (
+from gradverify.theorems.term import (
     Apply,
     Call,
     Delta,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from gradverify.symbolic.index import (
+from gradverify.theorems.index import (
     ONE,
     opened,
     orders,
@@ -20,9 +20,9 @@ from gradverify.symbolic.index import (
     settled,
     times,
 )
-from gradverify.symbolic.notation import Array
-from gradverify.symbolic.sign import Facts, nonzero, positive
-from gradverify.symbolic.term import Delta, Derivative, Extent, Index, Number, Plus, Power, Sigma, Term, Times
+from gradverify.theorems.notation import Array
+from gradverify.theorems.sign import Facts, nonzero, positive
+from gradverify.theorems.term import Delta, Derivative, Extent, Index, Number, Plus, Power, Sigma, Term, Times
 
 Law = Callable[[Term, "Normal"], Term | None]
 NO_FACTS = Facts()

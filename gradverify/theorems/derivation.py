@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gradverify.symbolic.index import sizes_in
-from gradverify.symbolic.notation import Applied, Array, Function, formula_of
-from gradverify.symbolic.sign import Facts
-from gradverify.symbolic.term import Formula, Size, Term, term
+from gradverify.theorems.index import sizes_in
+from gradverify.theorems.notation import Applied, Array, Function, formula_of
+from gradverify.theorems.sign import Facts
+from gradverify.theorems.term import Formula, Size, Term, term
 
 DEFINITION, THEOREM, HYPOTHESIS = "definition of ", "theorem ", "hypothesis"  # rules that speak of one declared thing
 

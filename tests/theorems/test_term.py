@@ -9,12 +9,12 @@ from fractions import Fraction
 import pytest
 
 from gradverify._errors import Misuse
-from gradverify.symbolic.index import Blocked, plain, put, rename, unfolded
-from gradverify.symbolic.latex import latex
-from gradverify.symbolic.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
-from gradverify.symbolic.sign import Facts, non_negative, nonzero, positive
-from gradverify.symbolic.term import Apply, Call, Formula, Partial, Size, term
-from gradverify.symbolic.text import text
+from gradverify.theorems.index import Blocked, plain, put, rename, unfolded
+from gradverify.theorems.latex import latex
+from gradverify.theorems.notation import Array, D, Function, Sum, delta, each, exp, log, relu, slope
+from gradverify.theorems.sign import Facts, non_negative, nonzero, positive
+from gradverify.theorems.term import Apply, Call, Formula, Partial, Size, term
+from gradverify.theorems.text import text
 
 K, M = Size("K"), Size("M")
 k, j, c = K.indices("k j c")
@@ -216,5 +216,5 @@ def test_a_term_prints_as_a_person_would_write_it(of, shown: str, in_latex: str)
 
 
 def test_scripts_can_be_written_without_sympy() -> None:
-    code = "import sys; import gradverify.symbolic; sys.exit('sympy' in sys.modules or 'flint' in sys.modules)"
+    code = "import sys; import gradverify.theorems; sys.exit('sympy' in sys.modules or 'flint' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import permutations, product
 
-from gradverify.symbolic.notation import Array
-from gradverify.symbolic.term import (
+from gradverify.theorems.notation import Array
+from gradverify.theorems.term import (
     Call,
     Delta,
     Derivative,

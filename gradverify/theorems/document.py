@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradverify.symbolic.acceptance import Accepted, Checked
-from gradverify.symbolic.ball import DIGITS
-from gradverify.symbolic.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis
-from gradverify.symbolic.instance import LARGEST
-from gradverify.symbolic.latex import argument, latex, name_of, subscripted
-from gradverify.symbolic.notation import Array, Function
-from gradverify.symbolic.term import Index
+from gradverify.theorems.acceptance import Accepted, Checked
+from gradverify.theorems.ball import DIGITS
+from gradverify.theorems.derivation import DEFINITION, HYPOTHESIS, THEOREM, Derivation, Hypothesis
+from gradverify.theorems.instance import LARGEST
+from gradverify.theorems.latex import argument, latex, name_of, subscripted
+from gradverify.theorems.notation import Array, Function
+from gradverify.theorems.term import Index
 
 DIGITS_SHOWN = 12  # of a digest
 
@@ -238,7 +238,7 @@ NOT_PROVED = """
 
 TRUSTED = """## What is trusted
 
-The laws in `gradverify/symbolic/algebra.py` and `calculus.py`, the substitution in `index.py`, and Python. SymPy
+The laws in `gradverify/theorems/algebra.py` and `calculus.py`, the substitution in `index.py`, and Python. SymPy
 decides nothing in a derivation; for the second judge it differentiates formulas in scalar symbols, and python-flint
 encloses numbers in balls. The second judge is evidence and no proof: it sees sizes 1 to 3 and a few rational points. A
 step is accepted only where both agree. A certificate (`certificates/*.json`) holds the statement, the steps and a

@@ -14,11 +14,11 @@ from itertools import product
 
 from flint import arb
 
-from gradverify.symbolic.ball import PRECISIONS, Undefined, decimal, differ, narrow, precision
-from gradverify.symbolic.draw import drawn, whole
-from gradverify.symbolic.notation import Array
-from gradverify.symbolic.term import Derivative, Index, Plus, Sigma, Size, Term
-from gradverify.symbolic.written import Exactly, InBalls, Instance, Scope, Writer
+from gradverify.theorems.ball import PRECISIONS, Undefined, decimal, differ, narrow, precision
+from gradverify.theorems.draw import drawn, whole
+from gradverify.theorems.notation import Array
+from gradverify.theorems.term import Derivative, Index, Plus, Sigma, Size, Term
+from gradverify.theorems.written import Exactly, InBalls, Instance, Scope, Writer
 
 LARGEST = 3  # sizes are 1, 2 and 3
 ROUNDS = 4  # the sizes in turn, then 2 and 3 once more at a point of entries -1, 0 and 1: zeros, ties and kinks
