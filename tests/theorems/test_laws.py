@@ -10,7 +10,7 @@ from itertools import islice
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from symbolic.floats import CLOSE, Point, every, real, value
+from theorems.floats import CLOSE, Point, every, real, value
 
 from gradverify.theorems import algebra, calculus
 from gradverify.theorems.algebra import Law, Normal

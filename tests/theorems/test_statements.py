@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from symbolic.changes import Change, everywhere, rewrites, slips
-from symbolic.floats import apart, points
+from theorems.changes import Change, everywhere, rewrites, slips
+from theorems.floats import apart, points
 
 from gradverify.theorems.acceptance import Judge, Reason, Refused, accept
 from gradverify.theorems.calculus import definition, equation
