@@ -53,7 +53,7 @@ def test_the_correction_it_names_holds(tmp_path):
 
 @pytest.mark.parametrize("line", [
     "python -m pip install -e '.[experiments]' && gradverify check",
-    "python -m pip install -e '.[test]' && python -m pytest",
+    "python -m pip install -e '.[test]' && python -m pytest -n 2",
 ])  # fmt: skip
 def test_the_two_commands_of_a_fresh_machine_are_one_line_each(line):
     assert README.count(f"```sh\n{line}\n```") == 1
