@@ -24,6 +24,10 @@ class Unsupported(Exception):
     """Something that cannot be done on symbols, by name."""
 
 
+class NoValue(Unsupported):
+    """The code has no value at all here, such as a division by zero at these sizes."""
+
+
 # -- numbers of the code ----------------------------------------------------------------------------
 
 

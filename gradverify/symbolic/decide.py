@@ -22,6 +22,7 @@ from gradverify.symbolic.field import Expansions, Field, Fields
 Point = Mapping[Expr, fmpq]
 PRECISIONS = (100, 400, 1600)  # bits
 POINTS = 24  # rational points at which a difference is looked for
+LED = 4  # points led between thresholds, for each case
 CASES = 10  # conditions up to which every combination is tried
 GRID = 64  # points are multiples of 1/64 below 3: exact in every floating type
 SPAN = 192
@@ -44,6 +45,7 @@ class Assumptions:
     simplices: tuple[tuple[Expr, ...], ...] = ()
     branch: Mapping[Expr, bool] = field(default_factory=dict)
     on_it: Point = field(default_factory=dict)  # a point on that branch, if one is known
+    values: tuple[Expr, ...] = ()  # what the function itself answers: a point counts only where that is defined
 
     def constrain(self, values: Field) -> None:
         """Set what is not free in a field."""
@@ -74,8 +76,9 @@ class Assumptions:
                 yield at
 
     def holds(self, at: Point) -> bool:
-        """Does this point lie on the branch?"""
+        """Does this point lie on the branch, and has the function a value there?"""
         try:
+            enclose(self.values, at, 100)
             return all(bool(enclose([h.args[0]], at, 100)[0] > 0) == taken for h, taken in self.branch.items())
         except Undefined:
             return False
@@ -185,9 +188,25 @@ class Decider:
             if not self.fields.vanishes(case):
                 if _impossible({**self.assume.branch, **cases}):
                     continue
+                led = self._at(cases, e)
+                if led is not None:
+                    return led
                 where = ", ".join(f"{ex.words(h, 40)} = {v}" for h, v in cases.items())
                 return Decision("open", reason=f"not shown to vanish where {where}")
         return ZERO
+
+    def _at(self, cases: Mapping[Expr, int], e: Expr) -> Decision | None:
+        """A refutation at points led between the thresholds that these conditions set."""
+        rng = random.Random(self.seed)
+        for _ in range(LED):
+            at = _between_thresholds(cases, self.assume.point(rng))
+            try:
+                (ball,) = enclose([e], at, PRECISIONS[0])
+                if not ball.contains(0) and self.assume.holds(at):
+                    return Decision("nonzero", at, ball)
+            except Undefined:
+                continue
+        return None
 
     def sign(self, e: Expr) -> Decision:
         """Decide whether e >= 0: ``zero`` here means that it is known."""
@@ -195,6 +214,27 @@ class Decider:
             return ZERO
         found = self.refuted(e, lambda ball: bool(ball < 0))
         return found or Decision("open", reason=f"an inequality, and the sign of {ex.words(e)} is not plain")
+
+
+def _between_thresholds(cases: Mapping[Expr, int], at: dict[Expr, fmpq]) -> dict[Expr, fmpq]:
+    """The point moved so that conditions on single symbols, k s + c > 0 or not, are as these cases say."""
+    low, high = dict[Expr, fmpq](), dict[Expr, fmpq]()
+    for h, yes in cases.items():
+        u = h.args[0]
+        const, terms = u.args if u.kind == ex.SUM else (ex.ZERO_Q, ((u, ex.ONE_Q),))
+        if len(terms) != 1 or terms[0][0].kind != ex.SYMBOL:
+            continue
+        (s, k), end = terms[0], -const / terms[0][1]
+        side = low if (k > 0) == bool(yes) else high
+        side[s] = end if s not in side else max(side[s], end) if side is low else min(side[s], end)
+    for s in {*low, *high}:
+        if s in low and s in high:
+            at[s] = (low[s] + high[s]) / 2
+        elif s in low:
+            at[s] = max(at[s], low[s] + abs(at[s]) / 64)
+        else:
+            at[s] = min(at[s], high[s] - abs(at[s]) / 64)
+    return at
 
 
 def _impossible(cases: Mapping[Expr, int]) -> bool:

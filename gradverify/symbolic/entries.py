@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flint import fmpq
 
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.branches import compared, divisor
+from gradverify.symbolic.branches import Unsupported, compared, divisor
 from gradverify.symbolic.expression import Expr
 
 
@@ -111,9 +111,9 @@ UFUNCS: dict[str, Callable[..., Expr]] = {
     "logical_or": lambda a, b: flag(a) + flag(b) - flag(a) * flag(b),
     "bitwise_or": lambda a, b: flag(a) + flag(b) - flag(a) * flag(b),
     "logical_xor": lambda a, b: flag(a) + flag(b) - 2 * (flag(a) * flag(b)),
-    "isfinite": lambda a: ex.ZERO if a.kind == ex.INFINITE else ex.ONE,
-    "isnan": lambda a: ex.ZERO,
-    "isinf": lambda a: ex.ONE if a.kind == ex.INFINITE else ex.ZERO,
+    "isfinite": lambda a: ex.ZERO if a.kind == ex.INFINITE else with_a_value(a, ex.ONE),
+    "isnan": lambda a: ex.ZERO if a.kind == ex.INFINITE else with_a_value(a, ex.ZERO),
+    "isinf": lambda a: ex.ONE if a.kind == ex.INFINITE else with_a_value(a, ex.ZERO),
     "erf": ex.erf,
     "erfc": lambda a: 1 - ex.erf(a),
     "expit": _sigmoid,
@@ -145,6 +145,13 @@ CONDITIONS = frozenset(
         "isinf",
     ]
 )
+
+
+def with_a_value(a: Expr, answer: Expr) -> Expr:
+    """The answer, where a has a value for all real inputs; raises Unsupported where it may be NaN."""
+    if not ex.defined(a):
+        raise Unsupported(f"asking whether {ex.words(a, 40)} has a value")
+    return answer
 
 
 def flag(a: Expr) -> Expr:

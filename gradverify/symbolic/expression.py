@@ -529,6 +529,8 @@ def _range(e: Expr) -> tuple[fmpq | None, fmpq | None, bool]:
         return ZERO_Q, ONE_Q, False
     if e.kind in (SIN, COS, ERF):
         return -ONE_Q, ONE_Q, False
+    if e.kind == ARCTAN:
+        return (ZERO_Q if nonnegative(e.args[0]) else None), None, positive(e.args[0])
     if e.kind == MAX:
         lows = [r for r in map(_range, e.args) if r[0] is not None]
         best = max(lows, key=lambda r: (r[0], r[2]), default=None)
@@ -555,6 +557,18 @@ def _range_of_sum(e: Expr) -> tuple[fmpq | None, fmpq | None, bool]:
         high = None if high is None or top is None else high + k * top
         strict = strict or open_
     return low, high, strict and low is not None
+
+
+def defined(e: Expr) -> bool:
+    """Has e plainly a value for all values of its symbols, isolated points aside?"""
+    for node in reachable([e]):
+        if node.kind == LOG and not positive(node.args[0]):
+            return False
+        if node.kind == PRODUCT and any(k.q == 2 and not nonnegative(f) for f, k in node.args):
+            return False
+        if node.kind == INFINITE:
+            return False
+    return True
 
 
 # -- walking --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ and the real code run at that point. Anything else is UNDECIDED, with the name o
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import time
@@ -31,7 +32,7 @@ from gradverify.explain.witness import witness
 from gradverify.points.generate import laid
 from gradverify.sampling import Sampling
 from gradverify.symbolic import expression as ex
-from gradverify.symbolic.branches import READINGS, Branches, Reading, Unsupported, tracing
+from gradverify.symbolic.branches import READINGS, Branches, NoValue, Reading, Unsupported, tracing
 from gradverify.symbolic.decide import Assumptions, Decider, Decision, Drawn, OutOfTime, Undefined, enclose
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.settings import Setting, settings
@@ -96,6 +97,14 @@ class Proof:
         meter = budget if isinstance(budget, Budget) else Budget(budget)
         if meter.most is None:
             meter = Budget(PATIENCE)
+        try:
+            found = self._read(blank, law, subject, seed, meter, strict)
+        finally:
+            _forget(subject, self.sizes)
+        return replace(found, seconds=time.perf_counter() - begun)
+
+    def _read(self, blank: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, strict: bool) -> Verdict:
+        """The verdict with the first reading of the code's floats that does not leave both sides merely apart."""
         reason = ""
         for assumed, reading in READINGS:
             try:
@@ -109,27 +118,33 @@ class Proof:
                     found = _probed(found, law, subject, seed, meter, strict, Sampling(points=TIES))
             elif found.reason.endswith(ELSEWHERE):
                 found = _probed(found, law, subject, seed, meter, strict, Sampling())
-            return replace(found, seconds=time.perf_counter() - begun)
-        return replace(blank, reason=reason, seconds=time.perf_counter() - begun)
+            return found
+        return replace(blank, reason=reason)
 
     def _verdict(
         self, blank: Verdict, law: Law, subject: Subject, seed: int, meter: Budget, reading: Reading
     ) -> Verdict:
         """The verdict with the code's floats read in one way; raises Apart where the floats alone may differ."""
-        done, replayed, scopes, ties = 0, 0, dict[str, None](), dict[str, None]()
+        done, replayed, whole = 0, 0, True
+        scopes, ties, without = dict[str, None](), dict[str, None](), dict[str, None]()
         try:
             for setting in settings(subject, self.sizes, several=law.derivative):
                 scopes[setting.scope] = None
-                for run in _runs(law, setting, reading, seed, meter):
-                    try:
+                try:
+                    for run in _runs(law, setting, reading, seed, meter):
                         run.decide(seed, ties)
                         run.by_floats(seed)
                         run.replay(seed)
                         if law.derivative and not done:
                             run.elsewhere(seed)
-                    except Refuted as refuted:
-                        return run.failed(blank, refuted, seed, tuple(scopes))
-                    done, replayed = done + 1, replayed + run.replayed
+                        done, replayed = done + 1, replayed + run.replayed
+                        whole = whole and all(map(ex.defined, run.assume.values))
+                except Refuted as refuted:
+                    return run.failed(blank, refuted, seed, tuple(scopes))
+                except NoValue as nothing:
+                    if not done:
+                        raise
+                    without[f"without {setting.scope}: {nothing}"] = scopes.pop(setting.scope)
             if not replayed:
                 raise Open(f"{subject.name} has no value at any point tried, so that no trace could be replayed")
         except (Unsupported, Open, OutOfTime, Misfit, Broken) as obstacle:
@@ -137,8 +152,20 @@ class Proof:
         except RecursionError:
             return replace(blank, reason="the expressions nest too deeply", trials=done, scope=_scope(scopes))
         left_out = _told(tuple(ties))
-        notes = (PROVED, *((f"{LEFT_OUT} {left_out}; probed by floats",) if left_out else ()))
+        notes = (PROVED, *((f"{LEFT_OUT} {left_out}; probed by floats",) if left_out else ()), *without)
+        notes += () if whole else ("claimed where every root and logarithm in the function has a value",)
         return replace(blank, status=Status.HOLDS, trials=done, decisive=done, scope=_scope(scopes), notes=notes)
+
+
+def _forget(subject: Subject, sizes: Mapping[str, int] | None) -> None:
+    """Let the code be called on floats once more, so that what it keeps of its last call are no symbols."""
+    with contextlib.suppress(Exception):
+        setting = next(iter(settings(subject, sizes, several=False)))
+        y = subject.forward(x := setting.floats(next(iter(setting.assume.points(0)))))
+        if subject.vjp is not None:
+            subject.pullback(x, y.exact())
+        if subject.jvp is not None:
+            subject.pushforward(x, Vectors(tuple(np.zeros(p.shape) for p in x)))
 
 
 class Apart(Exception):
@@ -196,7 +223,10 @@ def _runs(law: Law, setting: Setting, reading: Reading, seed: int, meter: Budget
         todo += [(way, tuple(branches.taken[: len(way)])) for way in branches.others()]
         facts = dict(branches.taken)
         known = {s: at[s] for s in setting.assume.symbols}
-        assume = replace(setting.assume, branch=facts, on_it=known if facts else {})
+        told = {h: ex.number(int(yes)) for h, yes in facts.items()}
+        first = [e for rule, _, out in traced.calls[:1] if rule == "forward" for p in out for e in entries(p)]
+        answers = tuple(ex.replaced(e, told) for e in first)
+        assume = replace(setting.assume, branch=facts, on_it=known if facts else {}, values=answers)
         yield Run(law, setting, values, claims, facts, traced, assume, tuple(branches.ties))
 
 
@@ -289,11 +319,26 @@ class Run:
                 continue
             try:
                 finite = all(np.isfinite(p).all() for p in f.forward(self.setting.floats(at)))
+            except Broken:  # the function itself refuses such numbers
+                continue
+            try:
                 difference = self._differs(at, how, coarse=COARSE) if finite else ""
             except Undefined:
                 continue
+            except Broken as failure:
+                difference = str(failure)
             if difference:
                 raise Elsewhere(f"{difference} {where}{ELSEWHERE}")
+
+    def _differs_in_value(self, at: Any) -> str:
+        """How the function's own value differs from the traced one at a point, or nothing."""
+        calls, self.traced.calls = self.traced.calls, [c for c in self.traced.calls if c[0] == "forward"][:1]
+        try:
+            return self._differs(at)
+        except (Undefined, Broken) as failure:
+            return str(failure)
+        finally:
+            self.traced.calls = calls
 
     def _differs(self, at: Any, how: Callable[[Any], Any] = lambda a: a, *, coarse: float = 0.0) -> str:
         """How the real code's answers differ from the traced ones at a point, or nothing; ``coarse`` is rounding."""
@@ -319,6 +364,9 @@ class Run:
         if _random(f, x):
             told = "is random: two calls with the same inputs differ; pass the seed or the mask in"
             return replace(blank, reason=f"{f.name} {told}", scope=scope)
+        apart = self._differs_in_value(at)
+        if apart:
+            return replace(blank, reason=f"at a counterexample on symbols {apart}", scope=scope)
         try:
             claims = tuple(self.law(**numbers, f=f, D=Known(self, at)))
             worst = next((j for c in claims if (j := judge(c)).outcome is Outcome.DISAGREES), None)
@@ -526,13 +574,11 @@ class Traced:
         """Symbols for everything that a law may quantify."""
         x = setting.x
         y = self.forward(x)
-        self.calls.clear()
         v, w = setting.cotangent("v", y), setting.cotangent("w", y)
         judged = [k for k in self.subject.domain.smooth if x[k].size]
         if self.subject.vjp is not None:
             g = self.pullback(x, v)
             judged = [k for k in judged if g[k].size]
-            self.calls.clear()
         u = setting.tangent(judged)
         return {"x": x, "y": setting.other, "u": u, "v": v, "w": w, "a": setting.real("a")}
 

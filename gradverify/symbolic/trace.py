@@ -17,8 +17,8 @@ from flint import fmpq
 
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic import linear_algebra
-from gradverify.symbolic.branches import Unsupported, divisor, to_expr, truth
-from gradverify.symbolic.entries import CONDITIONS, REDUCTIONS, UFUNCS, flag, is_condition
+from gradverify.symbolic.branches import NoValue, Unsupported, divisor, to_expr, truth
+from gradverify.symbolic.entries import CONDITIONS, REDUCTIONS, UFUNCS, flag, is_condition, with_a_value
 from gradverify.symbolic.expression import Expr
 from gradverify.symbolic.field import vanishes
 
@@ -195,10 +195,9 @@ def _assign(target: Any, key: Any, value: Any) -> None:
     plain = bare(target)
     if isinstance(key, Symbolic) and key.shape == target.shape[: key.ndim] and not _all_numbers(key):
         mask = symbolic(np.broadcast_to(bare(key).reshape(key.shape + (1,) * (target.ndim - key.ndim)), target.shape))
-        if isinstance(value, np.ndarray) and value.ndim:
-            raise Unsupported("assigning an array to entries that a condition selects")
-        plain[...] = bare(_where(mask, value, target))
-        return
+        if not (isinstance(value, np.ndarray) and value.ndim):
+            plain[...] = bare(_where(mask, value, target))
+            return
     plain[_index(key)] = bare(symbolic(value)) if np.ndim(value) else to_expr(value)
 
 
@@ -286,7 +285,7 @@ def _each(function: Callable[..., Expr], *inputs: Any) -> Symbolic:
         for i in range(answer.size):
             answer[i] = function(*(to_expr(a[i]) for a in flat))
     except (ZeroDivisionError, ValueError) as undefined:
-        raise Unsupported(f"{undefined}, at every point of this branch") from None
+        raise NoValue(f"{undefined}, at every point of this branch") from None
     return out.view(Symbolic)
 
 
@@ -395,7 +394,10 @@ def call(name: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     """One NumPy function on symbols."""
     kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
     if name in FUNCTIONS:
-        return FUNCTIONS[name](*args, **kwargs)
+        try:
+            return FUNCTIONS[name](*args, **kwargs)
+        except TypeError as refusal:
+            raise Unsupported(f"np.{name} with these arguments") from refusal
     if name in STRUCTURAL:
         if name == "einsum":
             kwargs.pop("optimize", None)
@@ -468,7 +470,8 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **rest:
 
 
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Symbolic:
-    if ord not in (None, 2, "fro") or (ord == 2 and axis is None and np.ndim(x) == 2):
+    matrix = np.ndim(x) == 2 if axis is None else isinstance(axis, tuple)
+    if ord not in (None, 2, "fro") or (ord == 2 and matrix):
         raise Unsupported(f"np.linalg.norm with ord={ord!r}")
     return along(lambda es: UFUNCS["sqrt"](ex.total(e * e for e in es)), x, axis, keepdims)
 
@@ -609,7 +612,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "full_like": lambda a, value, **rest: filled(np.shape(a), 0) + value,
     "put_along_axis": _put_along_axis,
     "copyto": _copyto,
-    "nan_to_num": lambda a, **rest: symbolic(a),
+    "nan_to_num": lambda a, **rest: _each(lambda e: with_a_value(e, e), a),
     "real": lambda a: a,
     "ndim": lambda a: a.ndim,
     "shape": lambda a: a.shape,

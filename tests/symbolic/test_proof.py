@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -319,3 +320,71 @@ def test_a_report_says_proved_and_with_what_chance() -> None:
     text = str(gv.check(nn.softmax, by=PROOF))
     assert "pullback_is_the_derivative    proved for all real inputs of n=2, k=3; n=3, k=2; n=1, k=1" in text
     assert "proved: zero modulo two random 61-bit primes, wrong with a chance below 2^-100" in text
+
+
+# -- where the function has no value ---------------------------------------------------------------
+
+
+def logarithm_or_0(x):
+    try:
+        return math.log(x)
+    except ValueError:
+        return 0.0
+
+
+WITHOUT_A_VALUE: dict[str, tuple[Any, Any, Any]] = {
+    "a branch where the root is NaN": (
+        lambda x: np.where(np.isfinite(x**0.5), x**0.5, 3 * x),
+        lambda g, x: np.nan_to_num(g * 0.5 * x**-0.5),
+        gv.Box("n"),
+    ),
+    "NaN made 7": (lambda x: np.nan_to_num(x**0.5), lambda g, x: np.nan_to_num(g / x**0.5 / 2, nan=7.0), gv.Box("n")),
+    "NaN made 0": (lambda x: np.nan_to_num(np.log(x)), lambda g, x: g * np.where(x > 0, 1 / x, 0), gv.Box("n")),
+    "an exception made 0": (logarithm_or_0, lambda g, x: g / x if x > 0 else 0.0 * x, gv.Box("")),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_VALUE)
+def test_code_that_fills_in_where_there_is_no_value_is_neither_proved_nor_refuted(name: str) -> None:
+    f, vjp, inputs = WITHOUT_A_VALUE[name]
+    assert checked(f, vjp, inputs).status == "UNDECIDED"
+
+
+def test_a_function_without_a_value_on_half_the_line_says_where_it_is_claimed() -> None:
+    notes = checked(np.log, lambda g, x: g / x, gv.Box("n")).notes
+    assert "claimed where every root and logarithm in the function has a value" in notes
+    assert not any("claimed where" in n for n in checked(np.log, lambda g, x: g / x, gv.Box("n", low=0.0)).notes)
+
+
+def test_sizes_at_which_there_is_no_value_are_left_out_and_told() -> None:
+    verdict = checked(lambda x: x.std(0), lambda g, x: g * (x - x.mean(0)) / (len(x) * x.std(0)))
+    assert verdict.status == "HOLDS"
+    assert "without n=1, k=1: division by zero, at every point of this branch" in verdict.notes
+    assert "n=1" not in verdict.scope
+
+
+def test_a_mistake_between_two_thresholds_is_found_there() -> None:
+    f = lambda x: np.where(x > 2, x**2, x)  # noqa: E731
+    verdict = checked(f, lambda g, x: g * np.where(x > 2.25, 2 * x, 1), gv.Box("n"))
+    assert (verdict.status, verdict.by) == ("FAILS", "Proof")
+
+
+def test_a_part_chosen_by_a_condition_can_be_changed_in_place() -> None:
+    def vjp(g, x):
+        g = g.copy()
+        g[x < 0] *= 0.1
+        return g
+
+    assert checked(lambda x: np.where(x > 0, x, 0.1 * x), vjp).status == "HOLDS"
+    assert checked(lambda x: np.where(x > 0, x, 0.2 * x), vjp).status == "FAILS"
+
+
+def test_what_the_code_keeps_of_its_last_call_are_no_symbols() -> None:
+    kept = {}
+
+    def square(x):
+        kept["x"] = x
+        return x * x
+
+    assert checked(square, lambda g, x: 2 * g * kept["x"], gv.Box("n")).status == "HOLDS"
+    assert type(kept["x"]) is np.ndarray
