@@ -137,7 +137,7 @@ def truth(h: Any) -> bool:
     if branches is None:
         raise Unsupported("the truth of a symbol outside of a trace")
     if node.kind != ex.INDICATOR:  # 1 - [u > 0], a product of conditions ...
-        for inside in ex._conditions(node):
+        for inside in ex.conditions(node):
             node = ex.replaced(node, {inside: ex.number(int(branches.decide(inside)))})
         if node.kind != ex.NUMBER:
             raise Unsupported("the truth of a number that is not a condition")

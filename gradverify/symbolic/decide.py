@@ -29,6 +29,10 @@ SPAN = 192
 SCALES = (fmpq(1), fmpq(1), fmpq(8), fmpq(1, 64), fmpq(64))  # of the points, in turn
 
 
+class Open(Exception):
+    """A claim could neither be proved nor refuted."""
+
+
 class OutOfTime(Exception):
     """The budget was spent on the way to a decision."""
 
@@ -155,7 +159,7 @@ class Decider:
             return found
         plain = e
         if any(node.kind == ex.MAX for node in ex.reachable([e])):
-            plain = ex._expanded_max(e)
+            plain = ex.max_by_cases(e)
             if self.vanishes(plain):
                 return ZERO
         return self._by_cases(plain)
@@ -175,7 +179,7 @@ class Decider:
         return None
 
     def _by_cases(self, e: Expr) -> Decision:
-        conditions = ex._conditions(e)
+        conditions = ex.conditions(e)
         if not conditions:
             return Decision("open", reason=f"no field shows that {ex.words(e)} vanishes, and no point that it does not")
         if len(conditions) > CASES:
@@ -240,7 +244,7 @@ def _between_thresholds(cases: Mapping[Expr, int], at: dict[Expr, fmpq]) -> dict
 def _impossible(cases: Mapping[Expr, int]) -> bool:
     """Do these conditions contradict each other plainly: [a > b], [b > c] and not [a > c]?"""
     differences: list[Expr] = [h.args[0] if yes else -h.args[0] for h, yes in cases.items()]
-    plain = [d for d in differences if not ex._conditions(d)]
+    plain = [d for d in differences if not ex.conditions(d)]
     for size in (2, 3, 4):
         for some in itertools.combinations(plain, size):
             if ex.nonnegative(-ex.total(some)):  # numbers that are all positive have a positive sum

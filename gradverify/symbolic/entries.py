@@ -158,7 +158,7 @@ def flag(a: Expr) -> Expr:
     """A condition as it is, any other number as the condition that it is not 0: so it is, off ties."""
     if a.kind == ex.NUMBER or is_condition(a):
         return ex.ZERO if a is ex.ZERO else a if a.kind != ex.NUMBER else ex.ONE
-    return 1 - ex.equals_zero(a) if ex._conditions(a) else ex.ONE
+    return 1 - ex.equals_zero(a) if ex.conditions(a) else ex.ONE
 
 
 def _sum(some: list[Expr]) -> Expr:
@@ -191,7 +191,7 @@ def is_condition(e: Expr) -> bool:
 
 def _zero_one(e: Expr) -> bool:
     """Is e made of conditions, and 0 or 1 whatever they are?"""
-    inside = ex._conditions(e)
+    inside = ex.conditions(e)
     if not inside or len(inside) > 4:
         return False
     for values in itertools.product((ex.ZERO, ex.ONE), repeat=len(inside)):

@@ -374,7 +374,7 @@ SPLIT = 2  # conditions inside a condition that are told apart case by case
 
 def above(u: Expr) -> Expr:
     """1 where u > 0, else 0. Off ties [u > 0] and 1 - [-u > 0] are one thing wherever u has no condition inside."""
-    u = _expanded_max(u)
+    u = max_by_cases(u)
     if u.kind in (NUMBER, INFINITE):
         return ONE if u.args[0] > 0 else ZERO
     if positive(u):
@@ -384,13 +384,13 @@ def above(u: Expr) -> Expr:
     if u.kind == SUM:
         scale, primitive = _primitive(u, whole=True)
         if scale < 0:
-            return _below(primitive) if not _conditions(u) else _cases(linear(((-ONE_Q, primitive),)), above)
+            return _below(primitive) if not conditions(u) else _cases(linear(((-ONE_Q, primitive),)), above)
         u = primitive
     if u.kind == PRODUCT:
         return _above_product(u)
     if positive(-u):
         return ZERO
-    return _cases(u, above) if u.kind == SUM and _conditions(u) else _make(INDICATOR, u)
+    return _cases(u, above) if u.kind == SUM and conditions(u) else _make(INDICATOR, u)
 
 
 def _below(u: Expr) -> Expr:
@@ -416,7 +416,7 @@ def _above_product(u: Expr) -> Expr:
 
 def _cases(u: Expr, decide: Callable[[Expr], Expr]) -> Expr:
     """A condition on u, case by case of the conditions inside u where they are few."""
-    inside = _conditions(u)
+    inside = conditions(u)
     if len(inside) > SPLIT:
         return _make(INDICATOR, u)
     h = inside[0]
@@ -424,7 +424,7 @@ def _cases(u: Expr, decide: Callable[[Expr], Expr]) -> Expr:
     return h * yes + (1 - h) * no
 
 
-def _conditions(u: Expr) -> list[Expr]:
+def conditions(u: Expr) -> list[Expr]:
     """The conditions that occur in u, outside other conditions."""
     found: dict[Expr, None] = {}
     seen: set[Expr] = set()
@@ -482,7 +482,7 @@ def winners(m: Expr) -> list[tuple[Expr, Expr]]:
     return [(a, product((above(a - b), ONE_Q) for b in m.args if b is not a)) for a in m.args]
 
 
-def _expanded_max(u: Expr) -> Expr:
+def max_by_cases(u: Expr) -> Expr:
     """u with every maximum written out by cases; an entry minus its maximum keeps one case apart."""
     inside = [e for e in reachable([u]) if e.kind == MAX]
     if not inside:
@@ -498,7 +498,7 @@ def _expanded_max(u: Expr) -> Expr:
                 w = dict(winners(m))[entry]
                 return linear(((weight, 1 - w),))
     cases = {m: total(w * a for a, w in winners(m)) for m in inside}
-    return _expanded_max(replaced(u, cases))
+    return max_by_cases(replaced(u, cases))
 
 
 # -- signs ----------------------------------------------------------------------------------------
@@ -619,61 +619,6 @@ def rebuilt(node: Expr, of: dict[Expr, Expr]) -> Expr:
         return largest([of[a] for a in node.args])
     make: Callable[[Expr], Expr] = {EXP: exp, LOG: log, SIN: sin, COS: cos, ERF: erf, ARCTAN: arctan}[node.kind]
     return make(of[node.args[0]])
-
-
-# -- derivatives ----------------------------------------------------------------------------------
-
-
-def gradient(y: Expr, at: Sequence[Expr], vanishes: Callable[[Expr], bool]) -> list[Expr]:
-    """The partial derivatives of y by these symbols, almost everywhere, by reverse accumulation.
-
-    ``vanishes`` tells whether an expression is 0; a maximum whose cotangent vanishes is not asked which
-    of its entries is the largest.
-    """
-    reached: dict[Expr, list[tuple[fmpq, Expr]]] = {y: [(ONE_Q, ONE)]}
-    answer: dict[Expr, Expr] = {}
-    wanted = set(at)
-    heap = reachable([y])
-    for node in reversed(heap):
-        cotangent = linear(reached.pop(node, ()))
-        if cotangent is ZERO:
-            continue
-        if node in wanted:
-            answer[node] = cotangent
-        for child, slope in slopes(node, cotangent, vanishes):
-            reached.setdefault(child, []).append((ONE_Q, slope))
-    return [answer.get(s, ZERO) for s in at]
-
-
-def slopes(node: Expr, c: Expr, vanishes: Callable[[Expr], bool]) -> Iterator[tuple[Expr, Expr]]:
-    """c times the partial derivative of a node by each of its children; conditions are constant off ties."""
-    if node.kind == SUM:
-        yield from ((t, linear(((k, c),))) for t, k in node.args[1])
-    elif node.kind == PRODUCT:
-        for f, k in node.args:
-            if f.kind not in (NUMBER, INDICATOR):
-                yield f, linear(((k, product(((c, ONE_Q), (node, ONE_Q), (f, -ONE_Q)))),))
-    elif node.kind == MAX:
-        if not vanishes(c):
-            yield from ((a, c * w) for a, w in winners(node))
-    elif node.kind in FUNCTIONS:
-        yield node.args[0], c * _slope(node)
-
-
-def _slope(node: Expr) -> Expr:
-    """The derivative of a function of one variable, as an expression."""
-    u: Expr = node.args[0]
-    if node.kind == EXP:
-        return node
-    if node.kind == LOG:
-        return power(u, -ONE_Q)
-    if node.kind == SIN:
-        return cos(u)
-    if node.kind == COS:
-        return -sin(u)
-    if node.kind == ARCTAN:
-        return power(1 + u * u, -ONE_Q)
-    return 2 * power(PI, -HALF) * exp(-(u * u))
 
 
 # -- words ----------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class Field:
             if e in self.cases:
                 return self.cases[e]
             v = values[e.args[0]]
-            if p - v < v and not ex._conditions(e.args[0]):
+            if p - v < v and not ex.conditions(e.args[0]):
                 return (1 - self.free(e.kind, p - v)) % p  # [-u > 0] = 1 - [u > 0]
             return self.free(e.kind, v)
         if e.kind == ex.MAX:

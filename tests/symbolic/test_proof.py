@@ -246,6 +246,12 @@ def test_a_formula_that_is_right_in_code_that_is_not_does_not_hold(vjp: Any, whe
     assert verdict.status == "FAILS" or where in verdict.reason
 
 
+def test_a_detour_through_float32_is_not_what_was_traced() -> None:
+    verdict = checked(np.sin, lambda g, x: g * np.asarray(np.cos(x), np.float32).astype(np.float64))
+    assert verdict.status == "UNDECIDED"
+    assert "f's pullback is not what was traced" in verdict.reason.replace("sin's", "f's")
+
+
 def test_a_law_about_floats_is_not_proved() -> None:
     verdict = PROOF.verdict(gv.laws.finite_in_finite_out, nn.softmax)
     assert (verdict.status, verdict.reason) == ("UNDECIDED", proof.ABOUT_FLOATS)
