@@ -11,6 +11,7 @@ import gradverify as gv
 from gradverify._claim import at_most, equal, raises, same_bits
 from gradverify._judge import judge
 from gradverify._vectors import CannotHere, Estimate, vectors
+from gradverify.faults import fault as planted
 
 
 def tanh_off_by(error: float, dtype: str = "float64"):
@@ -107,3 +108,32 @@ def test_a_claimed_infinity_is_refuted_only_where_the_truth_is_well_in_range():
     assert small.findings[0].place == "x[1]"
     huge = gv.check(lambda x: 1 / x, vjp=lambda g, x: -g / x / x, inputs=gv.At(np.array([1e-160, 1.0]), low=0))
     assert huge.status != "FAILS"
+
+
+# -- float32 where the function itself loses digits ------------------------------------------------
+
+
+def far_from_0(offset: float, spread: float, seed: int) -> tuple[np.ndarray, ...]:
+    """Rows near ``offset`` for layer_norm: x - mean(x) loses log2(offset / spread) bits of float32's 24."""
+    x = (offset + spread * np.random.default_rng(seed).standard_normal((2, 5))).astype(np.float32)
+    return x, np.ones(5, np.float32), np.zeros(5, np.float32)
+
+
+@pytest.mark.parametrize(("offset", "spread"), [(1000, 1e-2), (1000, 0.1), (300, 1e-3), (100, 0.1), (50, 1.0)])
+def test_a_float32_layer_norm_of_rows_far_from_0_is_not_accused(offset: float, spread: float) -> None:
+    statuses = [gv.check(gv.nn.layer_norm, inputs=far_from_0(offset, spread, s), seed=s).status for s in range(4)]
+    assert "FAILS" not in statuses
+    assert statuses.count("HOLDS") == 4 or offset / spread > 500
+
+
+@pytest.mark.parametrize("fault", ["twice too large", "the sign is wrong", "transposed"])
+@pytest.mark.parametrize(("offset", "spread"), [(1000, 0.1), (100, 0.1), (50, 1.0)])
+def test_a_gross_mistake_there_still_fails(fault: str, offset: float, spread: float) -> None:
+    wrong = planted(fault).apply(gv.nn.layer_norm)
+    assert gv.check(wrong, inputs=far_from_0(offset, spread, 0)).status == "FAILS"
+
+
+def test_an_answer_that_is_off_in_float32_alone_is_not_excused_where_no_digits_are_lost() -> None:
+    for fault in ("wrong in float32 only", "rounded to a coarser type on the way"):
+        wrong = planted(fault).apply(gv.nn.layer_norm)
+        assert gv.check(wrong, inputs=far_from_0(1, 1.0, 0)).status == "FAILS"
