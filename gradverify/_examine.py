@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from gradverify._claim import Claim
-from gradverify._judge import Judgement, judge
 from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
+from gradverify.judge import Judgement, judge
 
 ATTEMPTS = 2  # directions and cotangents tried at every point
 LOOKS = 5  # fresh ones tried before a disagreement is confirmed

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from gradverify._judge import Judgement
 from gradverify._law import Law
 from gradverify._subject import Subject
 from gradverify._tally import Budget
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify._verdict import Finding, Outcome, Verdict
+from gradverify.judge import Judgement
 
 
 class Oracle(Protocol):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from gradverify import kinks
 from gradverify._domain import At, Box, Domain
-from gradverify._judge import Judgement
 from gradverify._law import Law
 from gradverify._method import Excuse, Loop, Trial
 from gradverify._subject import Broken, Subject, step_of
@@ -21,7 +21,7 @@ from gradverify._verdict import Finding, Outcome
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
-from gradverify.oracles import kinks
+from gradverify.judge import Judgement
 from gradverify.oracles.extended import lifted
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent

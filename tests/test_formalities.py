@@ -35,8 +35,7 @@ CORE = (
     "_law",
     "_render",  # above what it renders, so that str(report) works: it needs _verdict's types, not its code
     "_verdict",
-    "_rounding",
-    "_judge",
+    "judge",
     "_tally",
     "_method",
     "_examine",
@@ -45,6 +44,7 @@ FAMILIES = (
     "faults",
     "points",
     "oracles",
+    "kinks",
     "laws",
     "explain",
     "floats",
@@ -249,11 +249,11 @@ def says_nothing(paths: Iterable[str]) -> list[str]:
 
 
 def typed_in(sources: Sources) -> list[str]:
-    """No tolerance is typed in outside _judge.py, nor taken from allclose, which has one typed in."""
+    """No tolerance is typed in outside judge/, nor taken from allclose, which has one typed in."""
     named = re.compile(r"(^|_)([ra]?tols?|tolerances?)(_|$)", re.IGNORECASE)
     breaches = []
     for path, text in package(sources):
-        if module_of(path) == "_judge":
+        if module_of(path).split(".")[0] == "judge":
             continue
         found: list[tuple[int, str]] = []
         for node in ast.walk(ast.parse(text)):
@@ -265,7 +265,7 @@ def typed_in(sources: Sources) -> list[str]:
                 if name in {"allclose", "isclose", "assert_allclose", "assert_almost_equal"}:
                     found.append((node.lineno, name))
         breaches += [
-            f"{path}:{line}: {name} is typed in; ask which error it stands for, and let _judge.py weigh it."
+            f"{path}:{line}: {name} is typed in; ask which error it stands for, and let the judge weigh it."
             for line, name in found
         ]
     return breaches
@@ -545,7 +545,7 @@ PLANTED: tuple[tuple[Callable[[Sources], list[str]], Sources, str | None], ...] 
     (typed_in, {"gradverify/a.py": "self.tolerance: float = 1e-9"}, "tolerance is typed in"),
     (typed_in, {"gradverify/a.py": "f(**{'rtol': 1e-3})"}, "rtol is typed in"),
     (typed_in, {"gradverify/a.py": "np.allclose(x, y)"}, "allclose is typed in"),
-    (typed_in, {"gradverify/_judge.py": "tol = 1e-9", "gradverify/a.py": "stool = 1e-9; f(rtol=bar)"}, None),
+    (typed_in, {"gradverify/judge/numbers.py": "tol = 1e-9", "gradverify/a.py": "stool = 1e-9; f(rtol=bar)"}, None),
 )
 
 

@@ -9,9 +9,9 @@ import pytest
 
 import gradverify as gv
 from gradverify._claim import at_most, equal, raises, same_bits
-from gradverify._judge import judge
 from gradverify._vectors import CannotHere, Estimate, vectors
 from gradverify.faults import fault as planted
+from gradverify.judge import judge
 
 
 def tanh_off_by(error: float, dtype: str = "float64"):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._judge import Judgement
 from gradverify._law import Law
 from gradverify._method import Excuse, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.witness import witness
+from gradverify.judge import Judgement
 from gradverify.oracles.extended import lifted
 from gradverify.oracles.line import addable
 

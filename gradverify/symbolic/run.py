@@ -13,13 +13,13 @@ import numpy as np
 from flint import fmpq
 
 from gradverify._claim import Claim
-from gradverify._judge import judge
 from gradverify._law import Law
 from gradverify._subject import Broken, Subject
 from gradverify._tally import Budget
 from gradverify._vectors import Estimate, Misfit, Pairing, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.explain.witness import witness
+from gradverify.judge import judge
 from gradverify.points.generate import laid
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic.branches import Branches, Reading, Unsupported, tracing

@@ -9,8 +9,8 @@ import pytest
 
 import gradverify as gv
 from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.oracles import ORACLES, ComplexStep, Extended, FiniteDifference, Ladder
-from gradverify.oracles.boundary import boundaries, chain_rule_values
 from gradverify.oracles.line import moved, tangent
 
 # Derivatives by hand.

@@ -1,0 +1,94 @@
+"""Two tuples of arrays are compared entry by entry: no entry's bar depends on the others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradverify._claim import Claim
+from gradverify._vectors import Array, Vectors, wide
+from gradverify._verdict import Outcome
+from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
+from gradverify.judge.rounding import Rounding, naturals_of
+
+
+def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding, ...]) -> Judgement:
+    """Part by part; only a part that disagrees is granted more."""
+    worst: Judgement | None = None
+    ratio, hint = 0.0, ""
+    sight: dict[int, str] = {}
+    smallest: dict[int, float] = {}
+    exact = claim.relation == "same bits"
+    for k, (a, b) in enumerate(zip(left, right, strict=True)):
+        words = a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub"
+        if a.shape != b.shape or (words and not np.array_equal(a, b)):
+            sides = (str(a), str(b)) if words else (f"shape {a.shape}", f"shape {b.shape}")
+            return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *sides, note=claim.what)
+        if not a.size:
+            continue
+        same = words or (a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+        if same and (exact or words):
+            sight[k] = "decisive"
+            continue
+        gap = _gap(claim, a, b)
+        for rounding in levels:
+            bar = _entry_bar(left, right, k, rounding)
+            if not np.any(gap > bar):
+                break
+        sight[k], smallest[k] = _sight(claim, left, right, k, bar)
+        with np.errstate(all="ignore"):
+            over = np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
+        i = np.unravel_index(int(np.argmax(over)), over.shape)
+        if over[i] > ratio:
+            ratio, index = float(over[i]), tuple(int(n) for n in i)
+            entry = _number(a[i]), _number(b[i])
+            worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=claim.what)
+        elif exact:
+            hint = "not bit for bit, but within rounding"
+    if worst is not None:
+        return worst
+    if not sight:
+        return Judgement(Outcome.BLUNT, reason="there is nothing to compare: no entry", sight=sight)
+    if all(s == "blunt" for s in sight.values()):
+        return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
+    return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=smallest)
+
+
+def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, float]:
+    """Would a fault in an entry of part k have been seen, and the least one relative to the part's largest entry."""
+    sides = (left[k], right[k]) if claim.relation == "at most" else (right[k],)
+    top = max(float(np.max(np.abs(p), initial=0.0, where=np.isfinite(p))) for p in sides)
+    fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
+    widest = float(np.max(bar, initial=0.0))
+    if widest < fault * top:
+        return "decisive", widest / top
+    return ("zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"), 0.0
+
+
+def _number(a: Any) -> float | str:
+    return float(a) if np.asarray(a).dtype.kind != "c" else str(a)
+
+
+def _gap(claim: Claim, a: Array, b: Array) -> Array:
+    """|a - b| (or a - b for "at most"); 0 where both are the same infinity or NaN, infinite where one is."""
+    with np.errstate(all="ignore"):
+        difference = wide(a) - wide(b) if a.dtype.kind != "c" else np.abs(a - b)
+        gap = difference if claim.relation == "at most" else np.abs(difference)
+        both = (a == b) | (np.isnan(a) & np.isnan(b)) if a.dtype.kind in "fc" and b.dtype.kind in "fc" else a == b
+        limit = EDGE * float(np.finfo(a.dtype).max) if a.dtype.kind == "f" else np.inf
+        excused = ~np.isfinite(a) & (~np.isfinite(b) | (np.abs(b) > limit))
+    return np.where(both | excused, 0.0, np.where(np.isnan(gap), np.inf, gap))
+
+
+def _entry_bar(left: Vectors, right: Vectors, k: int, rounding: Rounding) -> Array:
+    bar = np.nan_to_num(left.bars()[k] + right.bars()[k], nan=0.0, posinf=0.0)
+    for w in (*left.answers, *right.answers):
+        bar = bar + abs(w.weight) * np.nan_to_num(rounding(w.answer)[k], nan=0.0, posinf=0.0)
+    return np.asarray(bar)
+
+
+def _zero_seen(left: Vectors, right: Vectors, k: int, bar: Array) -> bool:
+    naturals = [naturals_of(w.answer).get(k) for w in (*left.answers, *right.answers)]
+    return all(n is None or bool(np.all(bar <= ZERO * n + TINY)) for n in naturals)

@@ -1,0 +1,39 @@
+"""A claim is judged with the errors it carries, and again with more of the code's own rounding where it must be."""
+
+from __future__ import annotations
+
+import math
+
+from gradverify._claim import Claim
+from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify._verdict import Outcome
+from gradverify.judge.arrays import compared
+from gradverify.judge.judgement import Judgement
+from gradverify.judge.numbers import weighed_up
+from gradverify.judge.rounding import Rounding, granted, measured_rounding, reordered
+
+
+def judge(claim: Claim) -> Judgement:
+    """Judge one claim; what disagrees is judged again with more of the code's own rounding granted.
+
+    First with that of the size entries have without cancellation (numbers start there: they are
+    sums of many entries), then with the scatter that is seen. A claim of the same bits is about two
+    calls alike, so no scatter of *different* inputs excuses it.
+    """
+    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding)
+    if claim.relation == "same bits":
+        levels = levels[:2]
+    if isinstance(claim.right, CannotHere):
+        return Judgement(Outcome.BLUNT, reason=claim.right.reason)
+    if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
+        return compared(claim, claim.left, claim.right, levels)
+    if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
+        for rounding in levels[1:]:
+            found = weighed_up(claim, claim.left, claim.right, rounding)
+            if found.outcome is not Outcome.DISAGREES or math.isinf(found.gap):
+                break
+        return found
+    raise TypeError(
+        "a claim compares two Vectors or two Estimates, "
+        f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
+    )

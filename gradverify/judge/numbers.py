@@ -1,0 +1,123 @@
+"""Two numbers (directional derivatives, inner products) are compared within the error of the sums they are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from gradverify._claim import Claim
+from gradverify._subject import step_of
+from gradverify._vectors import Estimate, Weighed, wide
+from gradverify._verdict import Outcome
+from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
+from gradverify.judge.rounding import Rounding, naturals_of
+
+BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
+ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
+UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
+
+
+def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding) -> Judgement:
+    """Left against right within the errors they carry and this much of the code\'s own rounding."""
+    weighed = left.answers + right.answers
+    bar = left.error + right.error + sum(_rounding_along(w, rounding) for w in weighed)
+    with np.errstate(all="ignore"):
+        gap = left.value - right.value if claim.relation == "at most" else abs(left.value - right.value)
+    if not math.isfinite(left.value):
+        return _not_finite(left, right)
+    sight, smallest = _sight_along(weighed, bar)
+    if not weighed:
+        sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
+        sight = {-1: "decisive" if sharp else "blunt"}
+    found = Judgement(Outcome.AGREES, gap, bar, None, None, left.value, right.value, sight=sight, smallest=smallest)
+    if not math.isfinite(bar):
+        return replace(found, outcome=Outcome.BLUNT, reason="the error bar is infinite here")
+    if right.source and max(abs(left.value), abs(right.value)) < UNDERFLOW:
+        return replace(found, sight=dict.fromkeys(sight, "zero"), smallest={})
+    if gap <= bar:
+        if any(s != "blunt" for s in sight.values()):
+            return found
+        reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
+        return replace(found, outcome=Outcome.BLUNT, reason=reason)
+    excuse = _blunt_oracle(left, right, gap, weighed)
+    return replace(found, outcome=Outcome.BLUNT if excuse else Outcome.DISAGREES, reason=excuse, note=claim.what)
+
+
+def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[Weighed, ...]) -> str:
+    """Why the oracle behind the right side may not refute, or nothing."""
+    if not right.source:
+        return ""
+    if right.error > BLUNT * gap:
+        return f"the oracle's error {right.error:.1e} is not far below the gap {gap:.1e}"
+    second = right.second
+    if second is not None and second.error <= BLUNT * gap:
+        apart = abs(left.value - second.value)
+        return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
+    if right.source == "complex step" and weighed:
+        answer = weighed[0].answer
+        size = sum(float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in naturals_of(answer).items())
+        if gap < ALONE * size:
+            return "only the complex step sees a gap this small beside |v||f|"
+    return ""
+
+
+def _not_finite(left: Estimate, right: Estimate) -> Judgement:
+    """An entry that is not finite disagrees where the expected derivative of it is known to be well in range."""
+    for w in left.answers:
+        for k, p in enumerate(w.answer.parts):
+            u = w.along[k] if w.along is not None else np.zeros(0)
+            for bad in np.argwhere(~np.isfinite(p)) if p.dtype.kind == "f" and u.size else ():
+                index = tuple(int(i) for i in bad)
+                with np.errstate(all="ignore"):
+                    others = np.abs(p.astype(np.float64) * u)
+                    size = abs(right.value) + float(others[np.isfinite(others)].sum())
+                    expected = size / abs(float(u[index])) if u[index] else math.inf
+                if expected < EDGE * float(np.finfo(p.dtype).max):
+                    bar, value = right.error, float(p[index])
+                    return Judgement(Outcome.DISAGREES, math.inf, bar, k, index, value, "finite", note="not finite")
+    return Judgement(
+        Outcome.BLUNT, reason="the claimed gradient is not finite here, nor known to be well within the range"
+    )
+
+
+def _rounding_along(w: Weighed, rounding: Rounding) -> float:
+    if w.along is None:
+        return 0.0
+    a, total = w.answer, 0.0
+    with np.errstate(all="ignore"):
+        for bar, u in zip(rounding(a), w.along, strict=True):
+            if u.size and bar.size:
+                total += float((bar * np.abs(u)).sum())
+    return abs(w.weight) * total
+
+
+def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, str], dict[int, float]]:
+    """Would a reference fault of each argument have moved its side beyond the bar?"""
+    sight: dict[int, str] = {}
+    smallest: dict[int, float] = {}
+    for w in weighed:
+        if w.along is None:
+            continue
+        for k, (g, u) in enumerate(zip(w.answer.parts, w.along, strict=True)):
+            if not g.size or not u.size or not np.any(u):
+                continue
+            fault = max(FAULT, FAULT_EPS * w.answer.eps[k])
+            with np.errstate(all="ignore"):
+                top = abs(w.weight) * float(np.max(np.abs(wide(g) * wide(u))))
+            if top > 0:
+                seen = bar < fault * top
+                if seen:
+                    smallest[k] = max(bar / top, smallest.get(k, 0.0))
+            else:
+                natural = naturals_of(w.answer).get(k)
+                size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
+                seen = False
+                if bar <= ZERO * size + TINY:
+                    sight.setdefault(k, "zero")
+            if seen:
+                sight[k] = "decisive"
+            else:
+                sight.setdefault(k, "blunt")
+    return sight, smallest

@@ -1,0 +1,122 @@
+"""The neighbours' own claims are held against the oracle; then the claim at the point is held against theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradverify._method import Excuse
+from gradverify._subject import Broken
+from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._verdict import Outcome
+from gradverify.judge import measured_rounding
+from gradverify.kinks.between import between, is_a_neighbour
+from gradverify.kinks.boundary import boundaries, chain_rule_values
+from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside
+from gradverify.oracles.line import tangent
+
+GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
+SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
+SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
+FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
+CLOSE = 1e-9  # relative rounding of the chain rule's own value
+
+
+@np.errstate(all="ignore")
+def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
+    """Does the claim at this point lie among the slopes nearby?"""
+    try:
+        g = place.claim(place.x)
+        n = g.size
+        near = list(finite(place, NEAR, (offsets(rng, n) for _ in range(COUNT))))
+        nearer = list(finite(place, NEARER, (offsets(rng, n) for _ in range(COUNT))))
+    except Broken as failure:
+        return Excuse(Outcome.BLUNT, str(failure))
+    if not near or not nearer:
+        return Excuse(Outcome.BLUNT, "no neighbour of this point could be judged: the function is not finite beside it")
+    right, wrong = _judge_neighbours(place, near[:4], oracle, rng)
+    if wrong and wrong >= right:
+        return Excuse(Outcome.DISAGREES, "")
+    if not right:
+        return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
+    slopes = np.stack([gz for _, gz in nearer])
+    tolerance = _tolerance(place, near, slopes)
+    if np.abs(slopes).max() > GROWS * np.abs(np.stack([gz for _, gz in near])).max() > 0:
+        return Excuse(Outcome.BLUNT, "the slope is infinite here: the neighbours' grow without end")
+    if not np.all(np.isfinite(g)):
+        i = int(np.flatnonzero(~np.isfinite(g))[0])
+        return (
+            outside(place, i, g[i], slopes[:, i])
+            if np.all(np.isfinite(slopes))
+            else Excuse(Outcome.BLUNT, "not finite here nor beside")
+        )
+    if np.any(np.all(np.abs(slopes - g) <= tolerance, axis=1)):
+        jumps = bool(np.any(np.ptp(slopes, axis=0) > tolerance))
+        return Excuse(Outcome.AGREES, convention(place, g, slopes) if jumps else "", seen=place.seen(slopes))
+    jumping = np.flatnonzero(np.ptp(slopes, axis=0) > tolerance)
+    settled = np.setdiff1d(np.arange(n), jumping)
+    off = settled[np.abs(g - slopes[0])[settled] > tolerance[settled]]
+    if off.size:
+        return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes, rng)
+    if is_a_neighbour(place, g, tolerance, jumping, rng):
+        return Excuse(Outcome.AGREES, convention(place, g, slopes), seen=place.seen(slopes))
+    return between(place, g, tolerance, jumping, slopes, rng)
+
+
+def _judge_neighbours(
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator
+) -> tuple[int, int]:
+    """How many neighbours' claims the oracle confirms, and how many it refutes along two directions."""
+    right = wrong = 0
+    for z, _ in near:
+        outcomes: list[bool | None] = []
+        for _ in range(2):
+            u = tangent(place.f, z, rng, place.judged)
+            known = oracle.directional(place.f, z, u, place.v)
+            if not isinstance(known, Estimate):
+                outcomes.append(None)
+                continue
+            g = place.f.pullback(z, place.v)
+            claimed = g.inner(u)
+            bar = known.error + claimed.error
+            gap = abs(claimed.value - known.value)
+            if gap > bar:
+                own = measured_rounding(g.answers[0].answer)
+                bar += sum(float((own[k] * np.abs(u[k])).sum()) for k in place.judged)
+            outcomes.append(bool(gap <= bar))
+        right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
+        wrong += outcomes.count(False) == 2
+    return right, wrong
+
+
+def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -> Array:
+    """Rounding (measured beside the kink, not at it), and what is no jump because it shrinks with the distance."""
+    own = measured_rounding(place.f.pullback(near[0][0], place.v).answers[0].answer)
+    budget = np.concatenate([own[k].ravel() for k in place.judged])
+    size, steps = np.max(np.abs(slopes), axis=0), place.steps
+    shrinking = SHRINKS * np.ptp(np.stack([g for _, g in near]), axis=0)
+    return np.asarray(budget + shrinking + SLIGHT * size + FAINT * float(np.max(size * steps, initial=0.0)) / steps)
+
+
+def _isolated(place: Place, i: int, g: Array, slopes: Array, rng: np.random.Generator) -> Excuse:
+    """A mismatch at this point alone: wrong on smooth ground, the chain rule's where kinks cancel, or unknown."""
+    met = boundaries(place.f, place.x)
+    k, index = place.entry(i)
+    if met is None:
+        why = "whether the function stands on a tie or a kink here cannot be told"
+        return Excuse(Outcome.BLUNT, f"wrong at this isolated point, and {why}")
+    if not met:
+        return Excuse(Outcome.DISAGREES, "")
+    spot = (k, index, float(g[i]), float(slopes[:, i].min()), float(slopes[:, i].max()))
+    values = chain_rule_values(place.f, place.x, place.along(i), place.v, rng)
+    if not values:
+        return Excuse(
+            Outcome.BLUNT, f"not the slope nearby, and what the chain rule gives at {met[0]} could not be found"
+        )
+    low, high = min(values) / place.steps[i], max(values) / place.steps[i]
+    if not low - abs(low) * CLOSE <= g[i] <= high + abs(high) * CLOSE:
+        return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), low, high))
+    met_here = f"{', '.join(met)} at {place.f.names[k]}"
+    note = f"not the derivative at this isolated point, where kinks cancel ({met_here}); right at all neighbours"
+    return Excuse(Outcome.AGREES, note, isolated=True, place=spot, seen=place.seen(slopes))

@@ -1,0 +1,107 @@
+"""A point, a cotangent and the claimed gradient there; and the same at neighbours, near and nearer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradverify._method import Excuse
+from gradverify._subject import Broken, Subject, step_of
+from gradverify._vectors import Array, Vectors
+from gradverify._verdict import Outcome
+from gradverify.oracles.line import relaid
+
+NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
+COUNT = 8  # neighbours at each distance
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point, the cotangent there, the claimed gradient, and the arguments it is claimed for."""
+
+    f: Subject
+    x: Vectors
+    v: Vectors
+    judged: tuple[int, ...]
+
+    def claim(self, x: Vectors) -> Array:
+        """The claimed gradient at x as one flat array over the judged arguments."""
+        g = self.f.pullback(x, self.v)
+        return np.concatenate([g[k].ravel().astype(np.float64) for k in self.judged])
+
+    @property
+    def steps(self) -> Array:
+        """The natural step of every coordinate."""
+        return np.concatenate([step_of(self.x[k]).ravel() for k in self.judged])
+
+    def beside(self, distance: float, offset: Array) -> Vectors:
+        """x moved by ``distance * offset`` natural steps, turned round where that would leave the domain."""
+        parts, start = list(self.x.parts), 0
+        for k in self.judged:
+            a = self.x[k]
+            d = distance * (offset[start : start + a.size].reshape(a.shape) * step_of(a))
+            start += a.size
+            low, high = (np.asarray(b, np.float64) for b in self.f.domain.bounds(k))
+            d = np.where((a + d < low) | (a + d > high), -d, d)
+            parts[k] = relaid(np.asarray(a + d), a)
+        return Vectors(tuple(parts), bare=self.x.bare)
+
+    def seen(self, slopes: Array) -> tuple[int, ...]:
+        """The arguments in which some neighbour has a slope."""
+        out, start = [], 0
+        for k in self.judged:
+            if np.any(slopes[:, start : start + self.x[k].size]):
+                out.append(k)
+            start += self.x[k].size
+        return tuple(out)
+
+    def along(self, i: int) -> Vectors:
+        """One natural step of flat coordinate i."""
+        k, index = self.entry(i)
+        parts = [np.zeros(0)] * len(self.x)
+        parts[k] = np.zeros(self.x[k].shape)
+        parts[k][index] = self.steps[i]
+        return Vectors(tuple(parts))
+
+    def entry(self, i: int) -> tuple[int, tuple[int, ...]]:
+        """The argument and index of flat coordinate i."""
+        for k in self.judged:
+            if i < self.x[k].size:
+                return k, tuple(int(n) for n in np.unravel_index(i, self.x[k].shape))
+            i -= self.x[k].size
+        raise IndexError(i)
+
+
+def offsets(rng: np.random.Generator, n: int) -> Array:
+    """Random signs and magnitudes in [1/2, 3/2]."""
+    return (rng.integers(0, 2, n) * 2.0 - 1.0) * rng.uniform(0.5, 1.5, n)
+
+
+def finite(place: Place, distance: float, moves: Iterator[Array]) -> Iterator[tuple[Vectors, Array]]:
+    """The neighbours at this distance where the function and the claim are finite, each with its claim."""
+    for offset in moves:
+        z = place.beside(distance, offset)
+        try:
+            value = place.f.forward(z)
+            g = place.claim(z)
+        except Broken:
+            continue
+        if all(bool(np.isfinite(p).all()) for p in value) and g.size == sum(place.x[k].size for k in place.judged):
+            yield z, g
+
+
+def outside(place: Place, i: int, claimed: float, slopes: Array) -> Excuse:
+    """The verdict on a claim that lies outside the slopes nearby, at this coordinate."""
+    k, index = place.entry(i)
+    return Excuse(Outcome.DISAGREES, "", place=(k, index, float(claimed), float(slopes.min()), float(slopes.max())))
+
+
+def convention(place: Place, g: Array, slopes: Array) -> str:
+    """What is claimed at the largest jump, and what else would be valid."""
+    i = int(np.argmax(np.ptp(slopes, axis=0)))
+    k, index = place.entry(i)
+    name = place.f.names[k] + (str(list(index)) if index else "")
+    low, high = slopes[:, i].min(), slopes[:, i].max()
+    return f"a kink at {name}: {g[i]:.3g} is claimed, any value from {low:.3g} to {high:.3g} is valid"
