@@ -24,7 +24,7 @@ from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.judge import Judgement, judge
 
-ATTEMPTS = 2  # directions and cotangents tried at every point
+ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
 LOOKS = 5  # fresh ones tried before a disagreement is confirmed
 MISSES = 2  # of which this many must disagree
 
@@ -197,7 +197,7 @@ class _Point:
     @cached_property
     def steady(self) -> bool:
         """Is f(x) the same when it is asked for again?"""
-        again = self.trial.subject.forward(self.trial.x)
+        again = self.trial.subject.fresh.forward(self.trial.x)
         return all(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(self.value, again, strict=True))
 
     @cached_property
@@ -256,14 +256,13 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
 
 
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
-    """Two attempts, and then every argument by itself that those did not decide."""
-    drawn = {"u", "v"} & set(law.quantifiers)
+    """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide."""
     seen: dict[int, str] = {}
-    for attempt in range(ATTEMPTS if drawn else 1):
+    for attempt in range(ATTEMPTS if law.derivative else 1):
         _attempt(law, trial, by, tally, attempt, judged, seen, strict)
         if tally.findings:
             return
-    if len(judged) > 1 and {"u", "D"} <= set(law.quantifiers):
+    if len(judged) > 1 and law.derivative and "u" in law.quantifiers:
         for k in judged:
             if seen.get(k, "blunt") == "blunt" and not tally.findings:
                 _attempt(law, trial, by, tally, ATTEMPTS, (k,), seen, strict)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradverify._domain import Domain
+from gradverify._memory import Memory
 from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, unit
 
 NOTHING = np.zeros(0)  # the part of a tangent or gradient that belongs to an argument not differentiated
@@ -48,6 +49,7 @@ class Subject:
     call: str = ""  # how a witness names it: "softmax, vjp=softmax_vjp"
     setup: str = ""  # what a witness runs first: a line that imports it
     literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
+    memory: Memory | None = field(default=None, compare=False, repr=False)  # of answers, while a point is judged
     typical: float = 0.0  # the size of its values at a moderate point: what its code rounds at where they are tiny
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -62,8 +64,19 @@ class Subject:
         """The same subject with these options in force."""
         return dataclasses.replace(self, at=dict(options)) if options else self
 
+    @property
+    def fresh(self) -> Subject:
+        """The same subject without a memory: every question is a call."""
+        return self if self.memory is None else dataclasses.replace(self, memory=None)
+
+    def _recalled(self, rule: str, given: tuple[Vectors, ...], ask: Callable[[], Vectors]) -> Vectors:
+        return ask() if self.memory is None else self.memory.recall(rule, given, repr(dict(self.at)), ask)
+
     def forward(self, x: Vectors) -> Vectors:
         """The value at x, one part for each output. Raises Broken where the code does."""
+        return self._recalled("value", (x,), lambda: self._forward(x))
+
+    def _forward(self, x: Vectors) -> Vectors:
         y = outputs(self.name, self.observe("value", x)[0])
         moves = self.domain.smooth
 
@@ -78,6 +91,9 @@ class Subject:
 
     def pullback(self, x: Vectors, v: Vectors) -> Vectors:
         """J(x)' v as the claimed rule answers it: one part for each input, empty where none is claimed."""
+        return self._recalled("vjp", (x, v), lambda: self._pullback(x, v))
+
+    def _pullback(self, x: Vectors, v: Vectors) -> Vectors:
         parts = self._gradients(x, v)
         moves = tuple(k for k, p in enumerate(parts) if p.size)
 
@@ -108,6 +124,9 @@ class Subject:
 
     def pushforward(self, x: Vectors, u: Vectors) -> Vectors:
         """J(x) u as the claimed forward rule answers it: one part for each output."""
+        return self._recalled("jvp", (x, u), lambda: self._pushforward(x, u))
+
+    def _pushforward(self, x: Vectors, u: Vectors) -> Vectors:
         tangents = self._tangents(x, u)
         moves = tuple(k for k, p in enumerate(u) if p.size)
 

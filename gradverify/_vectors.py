@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Wide = np.longdouble  # sums are taken in this type
+LOW = ("float32", "float16")  # types whose numbers float64 holds exactly
 EPS_WIDE = float(np.finfo(Wide).eps)
 
 
@@ -162,6 +164,12 @@ class Vectors:
 
     def __sub__(self, other: Vectors) -> Vectors:
         return self + (-1.0) * other
+
+    @cached_property
+    def higher(self) -> Vectors:
+        """The same numbers, floating parts at least in float64; the vectors themselves where nothing is lower."""
+        parts = tuple(p.astype(np.float64, order="K") if p.dtype.name in LOW else p for p in self)
+        return Vectors(parts, bare=self.bare) if any(a is not b for a, b in zip(parts, self, strict=True)) else self
 
     def bars(self) -> tuple[Array, ...]:
         """The known error of every entry; zeros for exact vectors."""

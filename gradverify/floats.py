@@ -6,6 +6,7 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from gradverify import kinks
 from gradverify._domain import At, Box, Domain
 from gradverify._law import Law
+from gradverify._memory import Memory
 from gradverify._method import Excuse, Loop, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._tally import Budget
@@ -22,7 +24,6 @@ from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
-from gradverify.oracles.extended import lifted
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent
 from gradverify.points import KINDS, Seeded, point
@@ -46,23 +47,25 @@ class Floats:
         kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if a.dtype.kind == "f")) or "no floats"
         cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
 
+        remembering = dataclasses.replace(subject, memory=Memory())
+
+        @cache
+        def cotangents(attempt: int) -> dict[str, Any]:
+            return self._cotangents(remembering.forward(x), np.random.default_rng([seed, *key, attempt]), attempt)
+
         def draw(attempt: int, judged: tuple[int, ...]) -> dict[str, Any]:
-            rng = np.random.default_rng([seed, *key, attempt])
-            return self._quantities(subject, x, rng, judged, attempt)
+            rng = np.random.default_rng([seed, *key, attempt, 1])
+            u = tangent(subject, x.higher, rng, judged, constrained=_constrained(remembering, x, judged))
+            return {"u": u, "y": beside(subject, x, u), **cotangents(attempt)}
 
-        return Trial(subject, x, cell, where, draw, seed, key)
+        return Trial(remembering, x, cell, where, draw, seed, key)
 
-    def _quantities(
-        self, subject: Subject, x: Vectors, rng: np.random.Generator, judged: tuple[int, ...], attempt: int
-    ) -> dict[str, Any]:
-        """Fresh u (on float64 copies of x), v, w, a, and a point y beside x."""
-        y = subject.forward(x)
-        constrained = _constrained(subject, x, judged)
-        u = tangent(subject, lifted(x), rng, judged, constrained=constrained)
+    def _cotangents(self, y: Vectors, rng: np.random.Generator, attempt: int) -> dict[str, Any]:
+        """Fresh v, w and a for a value like y; v is the one that was fixed, if one was."""
         v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
         if self.cotangent is not None:
             v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
-        return {"u": u, "v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))], "y": beside(subject, x, u)}
+        return {"v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))]}
 
     def given(self, subject: Subject, options: Mapping[str, Any], seed: int) -> Trial:
         """The one point of a domain in which every input is given."""
@@ -84,7 +87,7 @@ class Floats:
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
         """What the slopes nearby allow, asked on float64 copies."""
-        y, w = lifted(trial.x), lifted(values["v"])
+        y, w = trial.x.higher, values["v"].higher
         rng = np.random.default_rng(trial.seed)
         try:
             if "vjp" not in law.needs:

@@ -30,6 +30,7 @@ CORE = (
     "_errors",
     "_vectors",
     "_domain",
+    "_memory",
     "_subject",
     "_claim",
     "_law",

@@ -14,7 +14,6 @@ from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
-from gradverify.oracles.extended import lifted
 from gradverify.oracles.line import addable
 
 ALL = 200  # entries up to which every one is asked; beyond, halves are
@@ -69,7 +68,7 @@ def wrong_entry(
     law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], trial: Trial
 ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
     """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there."""
-    y, w, oracle = lifted(x), lifted(values["v"]), values["D"]
+    y, w, oracle = x.higher, values["v"].higher, values["D"]
     judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
     try:
         g = f.pullback(y, w) if f.vjp is not None else None

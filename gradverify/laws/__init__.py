@@ -1,4 +1,4 @@
-"""Laws, one sentence each, by what they speak of: the derivative, the contract, values, structure.
+"""Laws, one sentence each, by what they speak of: the derivative, the second one, the contract, values, structure.
 
 ``LAWS`` is all of them, ``SPECS`` the bundles a kind of function promises, ``laws_of(spec)`` what a
 check tries.
@@ -17,6 +17,7 @@ from gradverify.laws.derivative import (
     pullback_remembers_nothing,
     pushforward_is_the_derivative,
 )
+from gradverify.laws.second_order import hessian_is_symmetric, pushforward_is_linear
 from gradverify.laws.specs import DEFAULT, LAWS, SPECS, laws_named, laws_of
 from gradverify.laws.structure import hidden_units_are_balanced
 from gradverify.laws.value import (
@@ -34,6 +35,7 @@ __all__ = [
     "a_shift_leaves_no_trace",
     "cross_entropy_is_at_least_the_label_entropy",
     "finite_in_finite_out",
+    "hessian_is_symmetric",
     "hidden_units_are_balanced",
     "inputs_are_left_unchanged",
     "laws_named",
@@ -43,6 +45,7 @@ __all__ = [
     "pullback_is_the_adjoint",
     "pullback_is_the_derivative",
     "pullback_remembers_nothing",
+    "pushforward_is_linear",
     "pushforward_is_the_derivative",
     "same_answer_twice",
     "shape_and_dtype_are_kept",

@@ -11,7 +11,6 @@ from gradverify._claim import Claim, equal
 from gradverify._law import law
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Vectors
-from gradverify.oracles.extended import lifted
 
 
 @law(derivative=True, almost_everywhere=True, after=("same_answer_twice",))
@@ -21,7 +20,7 @@ def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D
     In a type below float64 the formula is judged by its twin (the same rule on float64 copies of the
     same rounded inputs) and the low-precision answer, entry by entry, against its own twin.
     """
-    y, w = lifted(x), lifted(v)
+    y, w = x.higher, v.higher
     twin = f.pullback(x, v) if y is x else _twin(f, y, w)
     if twin is None:
         yield equal(f.pullback(x, v).inner(u), D.directional(f, y, u, w))
@@ -45,7 +44,7 @@ def _twin(f: Subject, y: Vectors, w: Vectors) -> Vectors | None:
 @law(needs=("jvp",), derivative=True, almost_everywhere=True, after=("same_answer_twice",))
 def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D: Any) -> Iterator[Claim]:
     """<v, pushforward(x, u)> = <v, Df(x) u>"""
-    yield equal(f.pushforward(x, u).inner(v), D.directional(f, lifted(x), u, lifted(v)))
+    yield equal(f.pushforward(x, u).inner(v), D.directional(f, x.higher, u, v.higher))
 
 
 @law(needs=("vjp", "jvp"), after=("pullback_is_the_derivative", "pushforward_is_the_derivative"))
@@ -73,11 +72,10 @@ def pullback_remembers_nothing(f: Subject, x: Vectors, y: Vectors, u: Vectors, v
     A rule that keeps what an earlier call saw answers for the wrong point. The oracle is asked only
     for arguments whose answer at y is the answer at x, bit for bit; another answer is y's own.
     """
-    f.forward(x)
     before, after = f.pullback(x, v), f.pullback(y, v)
     same = tuple(k for k, p in enumerate(before) if p.size and np.array_equal(p, after[k]) and np.any(p))
     if same:
-        here = D.directional(f, lifted(y), u.only(*same), lifted(v))
+        here = D.directional(f, y.higher, u.only(*same), v.higher)
         yield equal(after.inner(u.only(*same)), here, "the gradient stayed what it was elsewhere", about="output")
     else:
         yield equal(Estimate(0.0), Estimate(0.0), "gradients that stayed what they were", about="output")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from gradverify._errors import Misuse
 from gradverify._law import Law
-from gradverify.laws import contract, derivative, structure, value
+from gradverify.laws import contract, derivative, second_order, structure, value
 
 DERIVATIVE = (
     derivative.pullback_is_the_derivative,
     derivative.pushforward_is_the_derivative,
     derivative.pullback_is_the_adjoint,
     derivative.pullback_is_linear,
+    second_order.pushforward_is_linear,
     derivative.pullback_remembers_nothing,
 )
 CONTRACT = (contract.inputs_are_left_unchanged, contract.shape_and_dtype_are_kept)
@@ -30,6 +31,7 @@ SPECS: dict[str, tuple[Law, ...]] = {
     "linear": (),
     "normalisation": STABLE,
     "loss": (),
+    "gradient": (second_order.hessian_is_symmetric,),
     "relu_network": (structure.hidden_units_are_balanced,),
 }
 LAWS = tuple(dict.fromkeys((*DEFAULT, *(law for laws in SPECS.values() for law in laws))))

@@ -15,14 +15,7 @@ from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.finite_difference import FiniteDifference
 from gradverify.oracles.line import Line, flat
 
-LOW = ("float32", "float16")
 MOST = 20_000  # entries; extended precision has no fast products beyond that
-
-
-def lifted(x: Vectors, dtype: type = np.float64) -> Vectors:
-    """The same numbers, floating parts in the higher type; x itself where nothing is lower."""
-    parts = tuple(p.astype(dtype, order="K") if p.dtype.name in LOW else p for p in x)
-    return Vectors(parts, bare=x.bare) if any(a is not b for a, b in zip(parts, x, strict=True)) else x
 
 
 def is_higher(line: Line, dtype: type) -> bool:

@@ -167,7 +167,7 @@ def make_real(a: Box, kind: Kind, shape: tuple[int, ...], c: Choices, literals: 
     if a.kind == "one-hot":
         return np.eye(shape[-1])[c.rng.integers(0, shape[-1], shape[:-1])]
     if a.kind == "simplex":
-        return simplex(c, shape)
+        return corners(c, simplex(c, shape)) if kind.ends else simplex(c, shape)
     if a.kind == "sign":
         return c.rng.integers(0, 2, shape) * 2.0 - 1.0
     if a.kind == "positive-definite":
@@ -185,6 +185,14 @@ def simplex(c: Choices, shape: tuple[int, ...]) -> Array:
     grid = 2 ** max(6, int(np.ceil(np.log2(2 * n + 1))))
     counts = 1 + c.rng.multinomial(grid - n, np.full(n, 1 / n), size=shape[:-1])
     return np.asarray(counts / grid)
+
+
+def corners(c: Choices, p: Array) -> Array:
+    """p with two thirds of its rows at a corner of the simplex: all of it on one entry."""
+    if not p.size:
+        return p
+    hard = np.eye(p.shape[-1])[c.rng.integers(0, p.shape[-1], p.shape[:-1])]
+    return np.where(c.rng.random(p.shape[:-1])[..., None] < 2 / 3, hard, p)
 
 
 def inside(x: Array, low: object, high: object) -> Array:

@@ -1,7 +1,8 @@
 """gradbench's problems, handed to ``gradverify.check`` and translated back: a translation only.
 
 Run from gradbench: ``python run_bench.py --tool gradverify --adapter PATH/gradbench_adapter.py --split public``.
-Kinks, reach and rowwise are not passed on; UNDECIDED counts as "unsupported" (no verdict).
+Labels are generated hard and soft, as gradbench's regimes have them. Kinks, reach and rowwise are not passed on;
+UNDECIDED counts as "unsupported" (no verdict).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import numpy as np
 from adapters.base import Adapter, Problem, Verdict, fresh
 
 KINDS = {"real": "real", "spd": "positive-definite", "simplex": "simplex", "lower": "real"}
-KINDS |= {"onehot": "one-hot", "binary": "mask", "sign": "sign", "index": "index", "mask": "mask"}
-GENERATED = ("real", "spd", "simplex", "onehot", "sign", "index", "mask")
+KINDS |= {"onehot": "simplex", "binary": "real", "sign": "sign", "index": "index", "mask": "mask"}
+GENERATED = ("real", "spd", "simplex", "onehot", "binary", "sign", "index", "mask")
 
 
 class GradVerify(Adapter):
@@ -62,7 +63,8 @@ class GradVerify(Adapter):
 
         if arg.kind == "index":
             return gv.Box(arg.shape, kind="index", high=arg.bound)
-        return gv.Box(arg.shape, low=arg.low, high=arg.high, kind=KINDS[arg.kind])
+        low, high = (0.0, 1.0) if arg.kind == "binary" else (arg.low, arg.high)
+        return gv.Box(arg.shape, low=low, high=high, kind=KINDS[arg.kind])
 
     def judged(self, problem: Problem, inputs: dict[str, Any], seed: int, sizes: Any = None) -> Verdict:
         """One check, in gradbench's words."""

@@ -1,0 +1,86 @@
+"""Laws that hold second derivatives and forward rules to account, and need no oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradverify._claim import Claim, equal
+from gradverify._law import law
+from gradverify._subject import NOTHING, Broken, Subject
+from gradverify._vectors import Array, Estimate, Vectors
+
+NAMED = 16  # entries of x up to which the two Hessian entries furthest apart are named, which costs a call for each
+
+
+@law(needs=("jvp",), after=("same_answer_twice",))
+def pushforward_is_linear(f: Subject, x: Vectors, u: Vectors, a: float) -> Iterator[Claim]:
+    """pushforward(x, a u) = a pushforward(x, u), and every other entry of u adds to the rest of them.
+
+    A rule that forgets the tangent, squares it or drops its sign breaks the first; one that looks at the
+    tangent as a whole (its norm, its largest entry) breaks the second.
+    """
+    whole = f.pushforward(x, u)
+    yield equal(f.pushforward(x, a * u), a * whole, "the tangent, scaled", about="output")
+    one, other = _every_other(u, 0), _every_other(u, 1)
+    sum_of_both = f.pushforward(x, one) + f.pushforward(x, other)
+    yield equal(sum_of_both, whole, "the tangent in two halves, and whole", about="output")
+
+
+@law(needs=(), after=("pullback_is_the_derivative", "pushforward_is_the_derivative"))
+def hessian_is_symmetric(f: Subject, x: Vectors, v: Vectors, w: Vectors) -> Iterator[Claim]:
+    """<H v, w> = <v, H w>, where f is a gradient and H its Jacobian.
+
+    Where it is not, there is no function that f could be the gradient of.
+    """
+    yield equal(_product(f, x, v, w), _product(f, x, w, v), _furthest_apart(f, x, v))
+
+
+def _product(f: Subject, x: Vectors, v: Vectors, w: Vectors) -> Estimate:
+    """<H v, w> by whichever rule is claimed: H is what the pullback applies, transposed, and the pushforward as it is."""
+    if f.vjp is not None:
+        found: Estimate = f.pullback(x, v).inner(_beside(f, x, w))
+    else:
+        found = f.pushforward(x, _beside(f, x, v)).inner(w)
+    return found
+
+
+def _beside(f: Subject, x: Vectors, v: Vectors) -> Vectors:
+    """v, a part for each input that is differentiated, with nothing for the others."""
+    parts = iter(v)
+    return Vectors(tuple(next(parts, NOTHING) if k in f.domain.smooth else NOTHING for k in range(len(x))))
+
+
+def _every_other(u: Vectors, first: int) -> Vectors:
+    """Every other entry of u, counted over all parts, and zeros between them."""
+    ends = np.cumsum([p.size for p in u])
+    kept = [(np.arange(end - p.size, end) % 2 == first).reshape(p.shape) for p, end in zip(u, ends, strict=True)]
+    return Vectors(tuple(p * k for p, k in zip(u, kept, strict=True)), bare=u.bare)
+
+
+def _furthest_apart(f: Subject, x: Vectors, v: Vectors) -> str:
+    """Which two entries of H that should be the same differ most, in words; nothing where that would cost too much."""
+    count = sum(p.size for p in v)
+    if v.symbolic or not 1 < count <= NAMED:
+        return ""
+    names = [f.names[k] for k in f.domain.smooth]
+    places = [(part, index) for part, p in enumerate(v) for index in np.ndindex(p.shape)]
+    try:
+        rows = [_row(f, x, v, part, index) for part, index in places]
+    except (Broken, ValueError):
+        return ""
+    h = np.array(rows, np.float64)
+    gap = np.nan_to_num(np.abs(h - h.T), nan=np.inf)
+    i, j = (int(n) for n in np.unravel_index(int(np.argmax(gap)), gap.shape))
+    first, second = (f"{names[part]}{list(index) if index else ''}" for part, index in (places[i], places[j]))
+    return f"most at {first} and {second}: {h[i, j]:.9g} one way round, {h[j, i]:.9g} the other"
+
+
+def _row(f: Subject, x: Vectors, v: Vectors, part: int, index: tuple[int, ...]) -> Array:
+    """H e for one entry e, all parts one after another."""
+    unit = [np.zeros_like(p) for p in v]
+    unit[part][index] = 1
+    e = Vectors(tuple(unit), bare=v.bare)
+    found = f.pullback(x, e) if f.vjp is not None else f.pushforward(x, _beside(f, x, e))
+    return np.concatenate([p.ravel() for p in found if p.size])
