@@ -15,9 +15,11 @@ from gradverify._errors import Misuse
 from gradverify._examine import survey
 from gradverify._law import Law
 from gradverify._method import Method, Prover
-from gradverify._subject import Subject
+from gradverify._subject import Broken, Subject
 from gradverify._tally import Budget
-from gradverify._verdict import Report, Verdict
+from gradverify._vectors import vectors
+from gradverify._verdict import Report, Status, Verdict
+from gradverify.adapters.complex import halved, misread, told
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import laws_named, laws_of
 from gradverify.sampling import Sampling
@@ -46,6 +48,7 @@ def check(
     name: str | None = None,
     strict: bool = False,
     cotangent: Any = None,
+    convention: str = "",
 ) -> Report:
     """A Report on whether the derivative that comes with ``f`` is right.
 
@@ -58,29 +61,86 @@ def check(
     ``sizes={"n": (1, 6)}`` bounds the Boxes' sizes; ``options={"axis": [0, -1]}`` sweeps keywords of f;
     ``budget`` is a number of evaluations (an int) or seconds (a float); ``cotangent`` fixes v at given
     inputs. Raises Misuse for a request that cannot be carried out, and nothing for what the code does.
+
+    Complex arrays (a Box with ``dtype="complex128"`` too) are judged by their real and imaginary parts. The gradient
+    by z = a + ib is dL/da + i dL/db, as in PyTorch, so that dL = Re(conj(G) dz); ``convention="jax"`` says that it
+    is dL/da - i dL/db, as in JAX, so that dL = Re(G dz). The cotangent of a complex value is such a gradient too.
     """
     if seed == "random":
         seed = secrets.randbelow(2**31)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise Misuse(f'seed={seed!r}: give a whole number >= 0, or "random".')
     rules = {"vjp": vjp, "jvp": jvp, "jac": jac, "grad": grad, "hess": hess, "hessp": hessp, "backward": backward}
-    request = Request(inputs, args, sizes or {}, floating_types(dtype), options, name)
-    subjects, notes = subjects_of(f, rules, request)
+    said = {"spec": spec, "convention": convention}
+    request = Request(inputs, args, sizes or {}, floating_types(dtype), options, name, **said)
     method, meter = by or Sampling(), Budget(budget)
-    if cotangent is not None:
-        if not isinstance(method, Sampling):
-            raise Misuse("cotangent= fixes v for Sampling at given inputs; leave by= out.")
-        fixed = cotangent if isinstance(cotangent, tuple) else (cotangent,)
-        method = replace(method, instruments=replace(method.instruments, cotangent=fixed))
+    fixed = () if cotangent is None else cotangent if isinstance(cotangent, tuple) else (cotangent,)
+    if fixed and not isinstance(method, Sampling):
+        raise Misuse("cotangent= fixes v for Sampling at given inputs; leave by= out.")
     verdicts: list[Verdict] = []
     with untouched_state():
-        for subject in subjects:
-            chosen = laws_of(spec or subject.spec) if laws is None else laws_named(laws)
+        subjects, notes = subjects_of(f, rules, request)
+        for subject in _answering(subjects, fixed):
+            chosen = laws_of(subject.spec) if laws is None else laws_named(laws)
             chosen = tuple(law for law in chosen if not law.missing(subject) or all(map(law.missing, subjects)))
-            if spec:
-                subject = replace(subject, spec=spec)
-            verdicts += run(subject, chosen, method, seed=seed, budget=meter, strict=strict)
-    return Report(tuple(verdicts), seed, tuple(notes))
+
+            def judged(subject: Subject, laws: tuple[Law, ...] = chosen) -> tuple[Verdict, ...]:
+                own = _with_cotangent(method, subject, fixed)
+                return run(subject, laws, own, seed=seed, budget=meter, strict=strict)
+
+            found = judged(subject)
+            if any(v.derivative for v in found) and not any(v.trials for v in found if v.derivative):
+                whole = halved(subject, convention or "torch")  # of a complex value nothing is tried
+                if whole.form is not subject.form:
+                    notes.append(told(convention or "torch"))
+                    subject, found = whole, judged(whole)
+            verdicts += [_explained(v, chosen, subject, judged, convention or "torch") for v in found]
+    return Report(tuple(verdicts), seed, tuple(dict.fromkeys(notes)))
+
+
+def _answering(subjects: list[Subject], cotangent: tuple[Any, ...]) -> list[Subject]:
+    """The subjects with a value that the cotangent fits, if one is given; Misuse where there is none."""
+    fitting = [s for s in subjects if not cotangent or not s.domain.fixed or _fits(s, cotangent)]
+    if not fitting:
+        shapes = ", ".join(str(np.shape(c)) for c in cotangent)
+        raise Misuse(f"cotangent= has shape {shapes}; it must be like the value of {subjects[0].name}.")
+    return fitting
+
+
+def _fits(subject: Subject, cotangent: tuple[Any, ...]) -> bool:
+    try:
+        y = subject.forward(vectors([a.array for a in subject.domain.arguments.values()]))  # type: ignore[union-attr]
+        v = cotangent if subject.form is None else subject.form.cotangent(cotangent)
+    except Broken:
+        return True  # which is told when it is judged
+    except ValueError:
+        return False
+    return [np.shape(c) for c in v] == [p.shape for p in y]
+
+
+def _with_cotangent(method: Method | Prover, subject: Subject, cotangent: tuple[Any, ...]) -> Method | Prover:
+    """The method with v fixed, in the form in which the subject takes it."""
+    if not cotangent or not isinstance(method, Sampling):
+        return method
+    own = cotangent if subject.form is None else subject.form.cotangent(cotangent)
+    return replace(method, instruments=replace(method.instruments, cotangent=own))
+
+
+def _explained(
+    verdict: Verdict,
+    laws: tuple[Law, ...],
+    subject: Subject,
+    judged: Callable[[Subject, tuple[Law, ...]], tuple[Verdict, ...]],
+    convention: str,
+) -> Verdict:
+    """The verdict; where a claim about complex numbers fails, and holds when it is read in another way, with that."""
+    if verdict.status is not Status.FAILS or not verdict.derivative:
+        return verdict
+    law = tuple(law for law in laws if law.name == verdict.law)
+    for cause, mended in misread(subject, convention):
+        if all(v.status is Status.HOLDS for v in judged(mended, law)):
+            return replace(verdict, findings=tuple(replace(f, cause=cause) for f in verdict.findings))
+    return verdict
 
 
 def run(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradverify._errors import Misuse
+from gradverify._floating import is_inexact, typed
 from gradverify._vectors import Array
 
 KINDS = ("real", "one-hot", "simplex", "index", "mask", "sign", "positive-definite")
@@ -61,7 +62,7 @@ class Box:
             raise Misuse('Box: kind="index" needs an exclusive upper bound; write high=10, or high="k" for a size.')
         for name, value in (("shape", shape), ("low", low), ("high", high), ("kind", kind), ("kinks", tuple(kinks))):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "dtype", None if dtype is None else np.dtype(dtype).name)
+        object.__setattr__(self, "dtype", None if dtype is None else typed(dtype).name)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -79,6 +80,11 @@ class Box:
     @property
     def smooth(self) -> bool:
         return self.kind in SMOOTH
+
+    @property
+    def complex(self) -> bool:
+        """Are its entries complex numbers?"""
+        return self.dtype is not None and self.dtype.startswith("complex")
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,21 @@ class At:
         object.__setattr__(self, "array", np.asarray(self.array))
         if self.kind not in KINDS:
             raise Misuse(f"At: kind {self.kind!r} is not known; choose one of {', '.join(KINDS)}.")
-        if self.array.dtype.kind != "f":
+        if not is_inexact(self.array.dtype):
             object.__setattr__(self, "kind", "index" if self.array.dtype.kind in "iu" else "mask")
 
     @property
     def smooth(self) -> bool:
-        return self.array.dtype.kind == "f" and self.kind in SMOOTH
+        return is_inexact(self.array.dtype) and self.kind in SMOOTH
+
+    @property
+    def complex(self) -> bool:
+        """Are its entries complex numbers?"""
+        return self.array.dtype.kind == "c"
+
+    def half(self, which: str) -> tuple[Array, Any, Any]:
+        """The real or the imaginary part and its bounds."""
+        return getattr(self.array, which), half_of(self.low, which), half_of(self.high, which)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -112,6 +127,11 @@ class At:
     @property
     def dtype(self) -> str:
         return self.array.dtype.name
+
+
+def half_of(bound: Any, which: str) -> Any:
+    """What a bound of complex numbers says of their real or imaginary parts: a bound that is real is one of both."""
+    return getattr(bound, which) if np.iscomplexobj(bound) else bound
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradverify._claim import Claim
+from gradverify._floating import is_floating, is_inexact
 from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
@@ -198,13 +199,13 @@ class _Point:
     def steady(self) -> bool:
         """Is f(x) the same when it is asked for again?"""
         again = self.trial.subject.fresh.forward(self.trial.x)
-        return all(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in zip(self.value, again, strict=True))
+        return all(np.array_equal(a, b, equal_nan=is_inexact(a.dtype)) for a, b in zip(self.value, again, strict=True))
 
     @cached_property
     def smooth(self) -> tuple[int, ...]:
         """The positions of the floating arguments with entries."""
         x = self.trial.x
-        return tuple(k for k in self.trial.subject.domain.smooth if x[k].dtype.kind == "f" and x[k].size)
+        return tuple(k for k in self.trial.subject.domain.smooth if is_floating(x[k].dtype) and x[k].size)
 
     @cached_property
     def claimed(self) -> tuple[int, ...]:
@@ -241,12 +242,12 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
     f, y = point.trial.subject, point.value
     if first and not point.steady:
         raise Random(f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in")
-    if law.derivative and any(p.dtype.kind != "f" for p in y):
-        kinds = ", ".join(sorted({p.dtype.name for p in y if p.dtype.kind != "f"}))
+    if law.derivative and any(not is_floating(p.dtype) for p in y):
+        kinds = ", ".join(sorted({p.dtype.name for p in y if not is_floating(p.dtype)}))
         raise Undecidable(f"{f.name} returns {kinds}; a derivative needs floating outputs")
     if law.derivative and not any(p.size for p in y):
         raise Undecidable(f"{f.name} returns no entry here")
-    if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if p.dtype.kind == "f"):
+    if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if is_floating(p.dtype)):
         raise Undecidable(f"{f.name} is not finite at {point.trial.where}")
     if f.vjp is None or "v" not in law.quantifiers:
         return point.smooth

@@ -7,15 +7,34 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gradverify._domain import Domain
+from gradverify._floating import is_floating, is_number, unit
 from gradverify._memory import Memory
-from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, unit
+from gradverify._vectors import Answer, Array, Vectors, Weighed, clone
 
+# (x, output, its index, input, its index, options) -> the name and the index of that entry of the matrix
+Entry = Callable[[Vectors, int, tuple[int, ...], int, tuple[int, ...], Mapping[str, Any]], tuple[str, tuple[int, ...]]]
 NOTHING = np.zeros(0)  # the part of a tangent or gradient that belongs to an argument not differentiated
+
+
+class Form(Protocol):
+    """What inputs and outputs stand for that are not the user's own: the parts of complex numbers."""
+
+    def given(self, x: tuple[Array, ...], v: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """The user's inputs and cotangent (none, where v is empty) from those of the subject."""
+        ...
+
+    def cotangent(self, v: tuple[Any, ...]) -> tuple[Array, ...]:
+        """The subject's cotangent from the user's; raises ValueError where their number does not fit."""
+        ...
+
+    def output(self, part: int) -> str:
+        """What the subject's output is of the user's value: ``.imag``, ``[1].real``."""
+        ...
 
 
 class Broken(Exception):
@@ -51,6 +70,8 @@ class Subject:
     literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
     memory: Memory | None = field(default=None, compare=False, repr=False)  # of answers, while a point is judged
     typical: float = 0.0  # the size of its values at a moderate point: what its code rounds at where they are tiny
+    entry: Entry | None = None  # where a rule returns a whole matrix: what an entry of it is called
+    form: Form | None = None  # where inputs or outputs stand for others: what they stand for
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         return self.value(*inputs, **options)
@@ -101,21 +122,24 @@ class Subject:
             size = _size(self.forward(x), v, self.typical)
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
+        def largest() -> float:
+            return max((float(np.max(np.abs(p), initial=0.0)) for p in self.forward(x)), default=0.0)
+
         low = coarsest(x, moves)
         lost = partial(self.lost, x, low)
-        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost)
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost, largest)
         return Vectors(parts, None, (Weighed(answer),))
 
     def lost(self, x: Vectors, low: str) -> float:
         """How far the value in type ``low`` is from the same code's in float64, in norm and in eps; 0 where unknown."""
         if low == "float64":
             return 0.0
-        wider = Vectors(tuple(p.astype(np.float64) if p.dtype.kind == "f" else p for p in x), bare=x.bare)
+        wider = Vectors(tuple(p.astype(np.float64) if is_floating(p.dtype) else p for p in x), bare=x.bare)
         try:
             here, there = self.forward(x), self.forward(wider)
         except Broken:
             return 0.0
-        if any(p.shape != q.shape or p.dtype.kind != "f" for p, q in zip(here, there, strict=True)):
+        if any(p.shape != q.shape or not is_floating(p.dtype) for p, q in zip(here, there, strict=True)):
             return 0.0
         with np.errstate(all="ignore"):
             gap = sum(float(np.sum((p.astype(np.float64) - q) ** 2)) for p, q in zip(here, there, strict=True))
@@ -178,7 +202,7 @@ class Subject:
     def whole_tangent(self, x: Vectors, u: Vectors) -> Vectors:
         """u in the inputs' shapes and dtypes, zeros where it has nothing, as a forward rule takes it."""
         full = (
-            (p if p.size or not a.size else np.zeros(a.shape)).astype(a.dtype if a.dtype.kind == "f" else np.float64)
+            (p if p.size or not a.size else np.zeros(a.shape)).astype(a.dtype if is_floating(a.dtype) else np.float64)
             for p, a in zip(u, x, strict=True)
         )
         return Vectors(tuple(full), bare=len(x) == 1)
@@ -211,7 +235,7 @@ def _read(label: str, out: Any) -> Array:
         array = np.asarray(out)
     except Exception as failure:
         raise Broken(label, f"returned {type(out).__name__}, which is no array: {failure}") from failure
-    if array.dtype.kind not in "fciub":
+    if not is_number(array.dtype):
         raise Broken(label, f"returned {type(out).__name__} of dtype {array.dtype}; return numbers")
     return array
 
@@ -224,15 +248,15 @@ def _size(y: Vectors, v: Vectors, typical: float) -> float:
 
 
 def step_of(a: Array) -> Array:
-    """The natural step of every entry: |a_i|, and at 0 the RMS of the others, or 1."""
+    """The natural step of every entry: |a_i|, and at 0 the RMS of the others, 1 at most."""
     size = np.abs(a).astype(np.float64)
     other = size[(size > 0) & np.isfinite(size)]
     top = float(other.max(initial=0.0))
     rms = top * float(np.sqrt(np.mean((other / top) ** 2))) if top > 0 else 1.0
-    return np.where(size > 0, size, rms)
+    return np.where(size > 0, size, min(rms, 1.0))
 
 
 def coarsest(x: Vectors, positions: tuple[int, ...]) -> str:
     """The name of the floating type with the largest spacing among these parts."""
-    kinds = [x[k].dtype for k in positions if x[k].dtype.kind == "f"] or [np.dtype(np.float64)]
+    kinds = [x[k].dtype for k in positions if is_floating(x[k].dtype)] or [np.dtype(np.float64)]
     return max(kinds, key=unit).name

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradverify._floating import unit
+
 Array = NDArray[Any]
 Wide = np.longdouble  # sums are taken in this type
-LOW = ("float32", "float16")  # types whose numbers float64 holds exactly
+LOW = ("float32", "float16", "bfloat16")  # types whose numbers float64 holds exactly
 EPS_WIDE = float(np.finfo(Wide).eps)
 
 
@@ -75,6 +77,7 @@ class Answer:
     bounds: Callable[[int], tuple[Any, Any]]  # ... and the range that each of them keeps to
     low: str = "float64"  # the coarsest type among inputs and answer
     amplified: Callable[[], float] = lambda: 0.0  # how far the function itself is off here, in eps of that type
+    largest: Callable[[], float] = lambda: 0.0  # the largest |f| that the answer was pulled back from
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -218,12 +221,6 @@ def _sum(a: Array, b: Array) -> Array:
 def wide(a: Array) -> Array:
     """The same numbers in extended precision (integers and booleans included)."""
     return np.asarray(a).astype(Wide)
-
-
-def unit(dtype: Any) -> float:
-    """The spacing of numbers of this type next to 1; 0 for types that round nothing."""
-    kind = np.dtype(dtype)
-    return float(np.finfo(kind).eps) if kind.kind in "fc" else 0.0
 
 
 def clone(a: Array) -> Array:

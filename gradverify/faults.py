@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradverify._errors import Misuse
+from gradverify._floating import is_floating
 from gradverify._subject import Subject
 from gradverify._vectors import Array
 
@@ -148,7 +149,7 @@ def _writes(into_the_cotangent: bool) -> Callable[[Rule], Rule]:
     def overwrite(answer: list[Any], given: Any, inputs: tuple[Any, ...]) -> list[Any]:
         handed = (given if isinstance(given, tuple | list) else (given,)) if into_the_cotangent else inputs
         for a in handed:
-            if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.flags.writeable:
+            if isinstance(a, np.ndarray) and is_floating(a.dtype) and a.flags.writeable:
                 a[...] = 2 * a + 1
                 break
         return answer

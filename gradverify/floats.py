@@ -13,6 +13,7 @@ import numpy as np
 
 from gradverify import kinks
 from gradverify._domain import At, Box, Domain
+from gradverify._floating import is_floating
 from gradverify._law import Law
 from gradverify._memory import Memory
 from gradverify._method import Excuse, Loop, Trial
@@ -44,7 +45,7 @@ class Floats:
 
     def trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         """The trial of this subject at x, whose quantifiers are drawn from the seed and the key."""
-        kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if a.dtype.kind == "f")) or "no floats"
+        kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if is_floating(a.dtype))) or "no floats"
         cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
 
         remembering = dataclasses.replace(subject, memory=Memory())
@@ -177,7 +178,7 @@ def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
         v = rng.standard_normal(p.shape)
         v = np.clip(np.round(GRID * v), -31, 31) / GRID if short else np.round(v, 3)
         v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
-        parts.append(np.asarray(v).astype(p.dtype if p.dtype.kind == "f" else np.float64))
+        parts.append(np.asarray(v).astype(p.dtype if is_floating(p.dtype) else np.float64))
     return Vectors(tuple(parts), bare=y.bare)
 
 

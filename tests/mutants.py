@@ -55,11 +55,18 @@ def forward_rule(factor: float) -> gv.Subject:
     return replaced(nn.tanh, jvp=lambda u, x: factor * u * (1 - np.tanh(x) ** 2), dtypes=("float64",))
 
 
+GRADIENT = replaced(nn.softmax, name="the gradient of log-sum-exp", spec="gradient")
+LOWER_TRIANGULAR = gv.Subject(
+    "no gradient", np.cumsum, gv.Domain({"x": gv.Box("n")}), vjp=lambda g, x: np.cumsum(g[::-1])[::-1], spec="gradient"
+)
+
 MUTANTS: dict[str, gv.Subject] = {
     "pullback_is_the_derivative": replaced(nn.softmax, vjp=lambda g, x: nn.softmax(x) * g),
     "pushforward_is_the_derivative": forward_rule(1.01),
     "pullback_is_the_adjoint": forward_rule(-1.0),
     "pullback_is_linear": fault("the cotangent has lost its sign").apply(nn.tanh),
+    "pushforward_is_linear": replaced(forward_rule(1.0), jvp=lambda u, x: np.abs(u) * (1 - np.tanh(x) ** 2)),
+    "hessian_is_symmetric": LOWER_TRIANGULAR,
     "pullback_remembers_nothing": fault("the first answer is kept").apply(nn.tanh),
     "inputs_are_left_unchanged": fault("writes into an input").apply(nn.tanh),
     "same_answer_twice": replaced(nn.tanh, vjp=counting),

@@ -28,6 +28,7 @@ PACKAGE = "gradverify"
 # DESIGN section 3, top to bottom: a module imports only what stands above it, or its own family.
 CORE = (
     "_errors",
+    "_floating",
     "_vectors",
     "_domain",
     "_memory",
@@ -62,6 +63,7 @@ ORDER = CORE + FAMILIES + DOORS
 # Where each outside library may be imported; "" is everywhere. A library that is not here has no home yet.
 HOMES = {
     "numpy": ("",),
+    "ml_dtypes": ("_floating",),
     "hypothesis": ("search", "testing"),
     "sympy": ("theorems",),
     "flint": ("symbolic", "theorems"),

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gradverify._vectors import Estimate, Misfit, Vectors, clone, unit, vectors
+from gradverify._floating import unit
+from gradverify._vectors import Estimate, Misfit, Vectors, clone, vectors
 
 
 def exact(parts) -> Fraction:

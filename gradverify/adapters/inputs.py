@@ -12,6 +12,7 @@ import numpy as np
 
 from gradverify._domain import At, Box, Domain
 from gradverify._errors import Misuse
+from gradverify._floating import is_floating, is_inexact, is_number
 
 SHAPES = ("n k", "n", "", "n n", "n c h w")  # tried in this order where nothing is said
 MOST = 400  # combinations tried for each first shape
@@ -72,7 +73,7 @@ def _cast(domain: Domain, dtypes: tuple[str, ...]) -> Domain:
     """Given arrays in the one dtype asked for."""
     cast: dict[str, Box | At] = {}
     for name, a in domain.arguments.items():
-        if isinstance(a, At) and a.array.dtype.kind == "f" and len(dtypes) == 1 and a.array.dtype.name != dtypes[0]:
+        if isinstance(a, At) and is_floating(a.array.dtype) and len(dtypes) == 1 and a.array.dtype.name != dtypes[0]:
             a = At(a.array.astype(dtypes[0]), a.low, a.high, a.kind)
         cast[name] = a
     return Domain(cast, domain.sizes)
@@ -84,17 +85,17 @@ def place(name: str, value: Any) -> Box | At:
         return value
     at = value if isinstance(value, At) else None
     array = at.array if at else np.asarray(value) if not isinstance(value, str) else None
-    if array is None or array.dtype.kind not in "fiub":
+    if array is None or not is_number(array.dtype):
         found = f"a {type(value).__name__}" if array is None else f"an array of dtype {array.dtype}"
         found = "an array of Python objects" if array is not None and array.dtype.kind == "O" else found
-        raise Misuse(f'{name} is {found}; give a real array, or a Box such as gv.Box("n k") to have it generated.')
-    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+        raise Misuse(f'{name} is {found}; give an array of numbers, or a Box such as gv.Box("n k") to generate one.')
+    if is_inexact(array.dtype) and not np.all(np.isfinite(array)):
         bad = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         entry = f"{name}[{', '.join(map(str, bad))}]" if bad else name
         raise Misuse(f"{entry} is {array[bad]}; there is no derivative at such a point. Give finite inputs.")
-    if array.dtype.kind == "f" and at is not None:
-        low, high = np.asarray(at.low, float), np.asarray(at.high, float)
-        if np.any(array < low) or np.any(array > high):
+    if is_inexact(array.dtype) and at is not None:
+        halves = ("real", "imag") if at.complex else ("real",)
+        if any(np.any(part < low) or np.any(part > high) for part, low, high in map(at.half, halves)):
             raise Misuse(
                 f"{name} lies outside its own range low={at.low}, high={at.high}; move it inside or widen the range."
             )

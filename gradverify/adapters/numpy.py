@@ -1,4 +1,4 @@
-"""Every way to write a NumPy derivative becomes a Subject: pairs, forward rules, Jacobians, (out, cache), layers."""
+"""Every way to write a NumPy derivative becomes a Subject: pairs, forward rules, (out, cache), layers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from gradverify._domain import At, Box, Domain
 from gradverify._errors import Misuse
+from gradverify._floating import is_floating
 from gradverify._subject import Broken, Subject, outputs
 from gradverify.points import literals
 
@@ -32,89 +33,27 @@ def pair(
     call: str = "",
 ) -> Subject:
     """``f`` with ``vjp(g, *inputs, *args)`` and/or ``jvp(u, *inputs, *args)``."""
-    _accepts(f, len(domain.names) + len(args), name)
-    _accepts(vjp, 1 + len(domain.names) + len(args), f"{name}'s vjp")
-    _accepts(jvp, 1 + len(domain.names) + len(args), f"{name}'s jvp")
+    accepts(f, len(domain.names) + len(args), name)
+    accepts(vjp, 1 + len(domain.names) + len(args), f"{name}'s vjp")
+    accepts(jvp, 1 + len(domain.names) + len(args), f"{name}'s jvp")
     return Subject(
         name,
-        _with(f, args),
+        with_args(f, args),
         domain,
-        vjp=None if vjp is None else _with(vjp, args),
-        jvp=None if jvp is None else _with(jvp, args),
+        vjp=None if vjp is None else with_args(vjp, args),
+        jvp=None if jvp is None else with_args(jvp, args),
         dtypes=PAIR_DTYPES,
         call=call,
         literals=literals(f, vjp, jvp),
     )
 
 
-def jacobian(
-    f: Function,
-    *,
-    name: str,
-    domain: Domain,
-    jac: Function,
-    args: tuple[Any, ...] = (),
-    call: str = "",
-    word: str = "jac",
-) -> Subject:
-    """``f`` with ``jac(*inputs, *args)``: the gradient of a scalar f, or the Jacobian (m, n) of a vector f."""
-    _accepts(f, len(domain.names) + len(args), name)
-    _accepts(jac, len(domain.names) + len(args), f"{name}'s {word}")
-    n = len(domain.names)
-
-    def vjp(g: Any, *inputs: Any, **options: Any) -> tuple[Any, ...]:
-        found = jac(*inputs, *args, **options)
-        given = tuple(found) if isinstance(found, tuple) and n > 1 else (found,)
-        if len(given) != n:
-            raise Broken(f"{name}'s {word}", f"returned {len(given)} array(s) for {n} inputs")
-        return tuple(
-            None if j is None else _pulled(np.asarray(j), g, x, f"{name}'s {word}")
-            for j, x in zip(given, inputs, strict=True)
-        )
-
-    return Subject(name, _with(f, args), domain, vjp=vjp, call=call, literals=literals(f, jac))
-
-
-def _pulled(j: Any, g: Any, x: Any, word: str) -> Any:
-    """J' g in x's shape; J is (m, n), or shaped like the output followed by the input."""
-    j, g = np.asarray(j), np.asarray(g)
-    j = j.astype(x.dtype) if j.dtype.kind in "iub" else j
-    if (
-        j.size != g.size * x.size
-        or (g.size > 1 and j.shape not in {(g.size, x.size), g.shape + x.shape})
-        or (g.size == 1 and j.size != x.size)
-    ):
-        wanted = x.shape if g.size == 1 else (g.size, x.size)
-        raise Broken(
-            word,
-            f"returned shape {j.shape}; for an input of shape {x.shape} and a value of shape {g.shape} it is {wanted}",
-        )
-    if g.size == 1 and j.shape not in {x.shape, g.shape + x.shape, (1, x.size)}:
-        raise Broken(word, f"returned shape {j.shape}; the gradient of a scalar has its input's shape {x.shape}")
-    return (
-        (g.reshape(-1) @ j.reshape(g.size, x.size)).reshape(x.shape).astype(j.dtype if j.dtype.kind == "f" else x.dtype)
-    )
-
-
-def hessian_product(
-    gradient: Function, *, name: str, domain: Domain, hessp: Function, args: tuple[Any, ...] = (), call: str = ""
-) -> Subject:
-    """``gradient`` with ``hessp(x, p, *args)``, as in scipy.optimize: a forward rule of the gradient."""
-    if len(domain.names) != 1:
-        raise Misuse(f"{name}: hessp= takes one input x and a direction p; there are {len(domain.names)} inputs.")
-
-    def jvp(u: Any, x: Any, **options: Any) -> Any:
-        return hessp(x, u, *args, **options)
-
-    return Subject(name, _with(gradient, args), domain, jvp=jvp, call=call, literals=literals(gradient, hessp))
-
-
 def cached(
     f: Function, *, name: str, domain: Domain, backward: Function, args: tuple[Any, ...] = (), call: str = ""
 ) -> Subject:
     """The course form: ``f(*inputs) -> (out, cache)``, ``backward(dout, cache)`` -> gradients, by name or in order."""
-    _accepts(f, len(domain.names) + len(args), name)
-    _accepts(backward, 2, f"{name}'s backward")
+    accepts(f, len(domain.names) + len(args), name)
+    accepts(backward, 2, f"{name}'s backward")
 
     def value(*inputs: Any, **options: Any) -> Any:
         found = f(*inputs, *args, **options)
@@ -153,14 +92,14 @@ def parameters(layer: Any) -> dict[str, np.ndarray]:
     """The floating arrays among a layer's attributes, and in its dicts of arrays, by name."""
     found: dict[str, np.ndarray] = {}
     for key, value in vars(layer).items() if hasattr(layer, "__dict__") else ():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if isinstance(value, np.ndarray) and is_floating(value.dtype):
             found[key] = value
         elif isinstance(value, dict) and not _gradient_name(key):
             found.update(
                 {
                     k: v
                     for k, v in value.items()
-                    if isinstance(k, str) and isinstance(v, np.ndarray) and v.dtype.kind == "f"
+                    if isinstance(k, str) and isinstance(v, np.ndarray) and is_floating(v.dtype)
                 }
             )
     return found
@@ -218,7 +157,7 @@ def layer_subject(
     backward leaves on the object (``dW``, ``grad_W``, ``W_grad``, ``grads["W"]``). The object is
     copied for every call, so it stays as it was.
     """
-    _accepts(layer.forward, len(inputs) + len(args), f"{name}.forward")
+    accepts(layer.forward, len(inputs) + len(args), f"{name}.forward")
     kept = trainable(layer, tuple(inputs))
     if weights:
         kept = dict(zip(kept, map(np.asarray, weights), strict=True))
@@ -257,7 +196,8 @@ def layer_subject(
     return Subject(name, value, domain, vjp=vjp, call=call, literals=literals(*methods))
 
 
-def _with(f: Function, args: tuple[Any, ...]) -> Function:
+def with_args(f: Function, args: tuple[Any, ...]) -> Function:
+    """f with these arguments after its inputs."""
     if not args:
         return f
 
@@ -267,7 +207,7 @@ def _with(f: Function, args: tuple[Any, ...]) -> Function:
     return call
 
 
-def _accepts(f: Function | None, count: int, label: str) -> None:
+def accepts(f: Function | None, count: int, label: str) -> None:
     """Misuse if calling with this many positional arguments cannot work."""
     if f is None:
         return

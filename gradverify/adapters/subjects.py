@@ -11,25 +11,19 @@ import numpy as np
 
 from gradverify._domain import At, Box, Domain, Sizes
 from gradverify._errors import Misuse
+from gradverify._floating import floating_type
 from gradverify._subject import Subject
 from gradverify.adapters import inputs as given
 from gradverify.adapters import numpy as forms
+from gradverify.adapters.complex import checked, halved, told
+from gradverify.adapters.jacobian import hessian, jacobian
 
 
 def floating_types(dtype: Any) -> tuple[str, ...]:
     """The names of one or several floating types; Misuse for anything else."""
     if dtype is None:
         return ()
-    names = []
-    for d in dtype if isinstance(dtype, tuple | list) else (dtype,):
-        try:
-            kind = np.dtype(d)
-        except TypeError:
-            raise Misuse(f"dtype={d!r} is not a NumPy dtype; write float64, float32 or float16.") from None
-        if kind.kind != "f":
-            raise Misuse(f"dtype={d!r} is not a floating type; a derivative needs float64, float32 or float16.")
-        names.append(kind.name)
-    return tuple(names)
+    return tuple(floating_type(d).name for d in (dtype if isinstance(dtype, tuple | list) else (dtype,)))
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,8 @@ class Request:
     name: str | None = None
     prefix: str = ""
     setup: str = ""
+    spec: str = ""
+    convention: str = ""  # of gradients by complex numbers; where it is said, complex values are looked for too
 
     def spoken(self, function: Any, otherwise: str) -> str:
         """How a witness names this function."""
@@ -66,7 +62,7 @@ def subjects_of(f: Any, rules: Mapping[str, Any], request: Request) -> tuple[lis
     claimed = {rule: function for rule, function in rules.items() if function is not None}
     notes: list[str] = []
     if isinstance(f, Subject):
-        return [_restricted(f, claimed, request)], notes
+        return _in_halves([_restricted(f, claimed, request)], request, notes), notes
     if not isinstance(request.args, tuple):
         raise Misuse(f"args={request.args!r}: give a tuple, such as args=(3.0,).")
     label = request.name or str(getattr(f, "__name__", type(f).__name__))
@@ -77,7 +73,20 @@ def subjects_of(f: Any, rules: Mapping[str, Any], request: Request) -> tuple[lis
         domain = _domain(f, claimed, label, request, notes)
         given.require_a_float(domain)
         made = [_completed(s, f, claimed, request, notes) for s in _made(f, claimed, label, domain, request)]
-    return [replace(s, setup=request.setup) for s in made], notes
+    return _in_halves([replace(s, setup=request.setup) for s in made], request, notes), notes
+
+
+def _in_halves(subjects: list[Subject], request: Request, notes: list[str]) -> list[Subject]:
+    """The subjects, on real and imaginary parts where numbers are complex, each with the spec that was asked for."""
+    made = [replace(s, spec=request.spec) if request.spec and s.spec != "gradient" else s for s in subjects]
+    convention = checked(request.convention or "torch")
+    complex_inputs = any(place.complex for s in made for place in s.domain.arguments.values())
+    if not complex_inputs and not request.convention:
+        return made
+    out = [halved(s, convention) for s in made]
+    if any(s.form for s in out):
+        notes.append(told(convention))
+    return out
 
 
 def _restricted(subject: Subject, claimed: Mapping[str, Any], request: Request) -> Subject:
@@ -111,10 +120,11 @@ def _consistent(claimed: Mapping[str, Any], label: str) -> None:
 def _made(f: Any, claimed: Mapping[str, Any], label: str, domain: Domain, request: Request) -> Iterator[Subject]:
     """A Subject for each rule, or pair of rules, that was given."""
     args = request.args
+    said = [f'convention="{request.convention}"'] if request.convention else []
 
     def text(function: Any, *named: str) -> str:
         rules = (f"{rule}={request.spoken(claimed[rule], rule)}" for rule in named if rule in claimed)
-        return ", ".join([request.spoken(function, "f"), *rules, *([f"args={args!r}"] if args else [])])
+        return ", ".join([request.spoken(function, "f"), *rules, *([f"args={args!r}"] if args else []), *said])
 
     word = "jac" if "jac" in claimed else "grad"
     gradient = claimed.get(word)
@@ -122,16 +132,13 @@ def _made(f: Any, claimed: Mapping[str, Any], label: str, domain: Domain, reques
         rules = {rule: claimed[rule] for rule in ("vjp", "jvp") if rule in claimed}
         yield forms.pair(f, name=label, domain=domain, args=args, call=text(f, "vjp", "jvp"), **rules)
     if gradient is not None:
-        yield forms.jacobian(f, name=label, domain=domain, args=args, jac=gradient, word=word, call=text(f, word))
-    if "hess" in claimed and gradient is not None:
-        call = text(gradient).replace(", args", f", jac={request.spoken(claimed['hess'], 'hess')}, args", 1)
-        call = call if args else f"{call}, jac={request.spoken(claimed['hess'], 'hess')}"
-        name = f"the gradient of {label}"
-        yield forms.jacobian(gradient, name=name, domain=domain, args=args, jac=claimed["hess"], word="hess", call=call)
-    if "hessp" in claimed and gradient is not None:
-        name = f"the gradient of {label} (hessp)"
-        call = text(f, word, "hessp")
-        yield forms.hessian_product(gradient, name=name, domain=domain, args=args, hessp=claimed["hessp"], call=call)
+        hermitian, call = request.convention != "jax", text(f, word)
+        matrix = {"jac": gradient, "word": word, "hermitian": hermitian}
+        yield jacobian(f, name=label, domain=domain, args=args, call=call, **matrix)
+    second = {rule: claimed[rule] for rule in ("hess", "hessp") if rule in claimed}
+    if second and gradient is not None:
+        name, call = f"the gradient of {label}", text(f, word, "hess", "hessp")
+        yield hessian(gradient, name=name, domain=domain, args=args, call=call, **second)
     if "backward" in claimed:
         backward = claimed["backward"]
         yield forms.cached(f, name=label, domain=domain, args=args, backward=backward, call=text(f, "backward"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gradverify._method import Excuse, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Finding
+from gradverify.explain.matrix import matrix_entry
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
 from gradverify.oracles.line import addable
@@ -56,12 +58,28 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
         entry = wrong_entry(law, f, x, values, trial)
         if entry is not None:
             k, index, claimed, expected, error = entry
+            column = along(x.higher, k, index)
+            inner = matrix_entry(f, x, column, values["D"], forward="vjp" not in law.needs)
+            if inner is not None:
+                shown = finding(inner.argument, inner.index, inner.claimed, inner.expected, inner.error)
+                again = witness(f, law.name, x.parts, inner.cotangent, trial.seed)
+                because = "; ".join(filter(None, (cause, inner.cause)))
+                return replace(shown, cotangent=inner.cotangent, witness=again, cause=because)
             return finding(f.names[k], index, claimed, expected, error)
     if found.part is None:
         return finding(found.note or "value", None, found.left, found.right, found.bar)
-    inputs = cause.startswith("the vjp writes into the cotangent")
-    name = "cotangent" if inputs else f.names[found.part] if found.part < len(f.names) else "value"
+    if cause.startswith("the vjp writes into the cotangent"):
+        name = "cotangent"
+    elif found.about == "input" and found.part < len(f.names):
+        name = f.names[found.part]
+    else:
+        name = output_name(f, found.part)
     return finding(name, found.index, found.left, found.right, found.bar)
+
+
+def output_name(f: Subject, part: int, whole: str = "value") -> str:
+    """An output by the words for the whole value: the part of a complex number, or which one of several it is."""
+    return whole + (f.form.output(part) if f.form is not None else f"[{part}]" if part else "")
 
 
 def wrong_entry(

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from gradverify._errors import Misuse
+from gradverify._floating import BFLOAT16, is_floating, typed
 from gradverify._subject import Subject
 from gradverify._vectors import Array
 
 LONGEST = 400  # entries written out in full; beyond that the line names the seed that draws them
 
 
-def sparse(shape: tuple[int, ...], entries: Mapping[tuple[int, ...], float], *, dtype: Any = "float64") -> Array:
+def sparse(shape: tuple[int, ...], entries: Mapping[tuple[int, ...], complex], *, dtype: Any = "float64") -> Array:
     """An array of zeros with these entries: ``gv.sparse((32, 10), {(3, 7): 710.0}, dtype="float32")``."""
-    out = np.zeros(shape, dtype)
+    out = np.zeros(shape, typed(dtype))
     for index, value in entries.items():
         out[index] = value
     return out
@@ -53,7 +54,9 @@ def _constant(a: Array) -> bool:
 
 def _kept(a: Array) -> Array:
     """The places of the entries that are not a plain 0."""
-    return np.argwhere((a != 0) | np.signbit(a)) if a.dtype.kind == "f" else np.argwhere(a != 0)
+    if a.dtype.kind == "c":
+        return np.argwhere((a != 0) | np.signbit(a.real) | np.signbit(a.imag))
+    return np.argwhere((a != 0) | np.signbit(a)) if is_floating(a.dtype) else np.argwhere(a != 0)
 
 
 def _sparse(a: Array) -> bool:
@@ -80,7 +83,9 @@ def _nested(a: Array) -> str:
 
 def _number(value: Any) -> str:
     """The shortest digits that give this number back in its own type."""
-    if not isinstance(value, np.floating):
+    if isinstance(value, np.complexfloating):
+        return _complex_number(*map(_number, (value.real, value.imag)))
+    if not is_floating(np.asarray(value).dtype):
         return repr(value.item() if isinstance(value, np.generic) else value)
     if not np.isfinite(value):
         return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
@@ -88,11 +93,21 @@ def _number(value: Any) -> str:
     return short if type(value)(float(short)) == value else repr(float(value))
 
 
+def _complex_number(real: str, imag: str) -> str:
+    """a+bj, or a call where that sum would lose the sign of a zero, or an infinity."""
+    if {"-0.0", "np.nan", "np.inf", "-np.inf"} & {real, imag}:
+        return f"complex({real}, {imag})"
+    return f"{real}{'' if imag.startswith('-') else '+'}{imag}j"
+
+
 def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ...], seed: int) -> str:
     """The line: imports, the subject as the user named it, exactly these inputs and this cotangent."""
+    if subject.form is not None:
+        x, v = subject.form.given(x, v)
     if sum(map(written, (*x, *v))) > LONGEST:
         return f'# too large to write out: run the same check again with seed={seed} and laws="{law}"'
-    setup = f"{subject.setup}; " if subject.setup else ""
+    setup = "import ml_dtypes; " if any(a.dtype.name == BFLOAT16 for a in (*x, *v)) else ""
+    setup += f"{subject.setup}; " if subject.setup else ""
     inputs = literal(x[0]) if len(x) == 1 else f"({', '.join(map(literal, x))})"
     keywords = [f"inputs={inputs}"]
     if v:

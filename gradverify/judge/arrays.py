@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradverify._claim import Claim
+from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Array, Vectors, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import Rounding, naturals_of
+from gradverify.judge.rounding import FLOOR, Rounding, naturals_of, size_of
 
 
 def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding, ...]) -> Judgement:
@@ -22,13 +23,13 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
     smallest: dict[int, float] = {}
     exact = claim.relation == "same bits"
     for k, (a, b) in enumerate(zip(left, right, strict=True)):
-        words = a.dtype.kind not in "fciub" or b.dtype.kind not in "fciub"
+        words = not is_number(a.dtype) or not is_number(b.dtype)
         if a.shape != b.shape or (words and not np.array_equal(a, b)):
             sides = (str(a), str(b)) if words else (f"shape {a.shape}", f"shape {b.shape}")
             return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *sides, note=claim.what)
         if not a.size:
             continue
-        same = words or (a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+        same = words or (a.dtype == b.dtype and np.array_equal(a, b, equal_nan=is_inexact(a.dtype)))
         if same and (exact or words):
             sight[k] = "decisive"
             continue
@@ -37,6 +38,8 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             bar = _entry_bar(left, right, k, rounding)
             if not np.any(gap > bar):
                 break
+        if np.any(gap > bar):
+            bar = np.maximum(bar, _faintest(left, right))
         sight[k], smallest[k] = _sight(claim, left, right, k, bar)
         with np.errstate(all="ignore"):
             over = np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
@@ -54,6 +57,18 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
     if all(s == "blunt" for s in sight.values()):
         return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
     return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=smallest)
+
+
+def _faintest(left: Vectors, right: Vectors) -> float:
+    """Roundings of |v||f|: p(1 - p) of a saturated softmax is off by so much, whatever the size of x.
+
+    Nothing between an answer and its twin in higher precision, whose difference is what is asked about.
+    """
+    units = [{eps for w in side.answers for eps in w.answer.eps} for side in (left, right)]
+    if not all(units) or units[0] != units[1]:
+        return 0.0
+    sizes = (abs(w.weight) * size_of(w.answer) for w in (*left.answers, *right.answers))
+    return FLOOR * max(units[0]) * sum(sizes)
 
 
 def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, float]:
@@ -76,8 +91,8 @@ def _gap(claim: Claim, a: Array, b: Array) -> Array:
     with np.errstate(all="ignore"):
         difference = wide(a) - wide(b) if a.dtype.kind != "c" else np.abs(a - b)
         gap = difference if claim.relation == "at most" else np.abs(difference)
-        both = (a == b) | (np.isnan(a) & np.isnan(b)) if a.dtype.kind in "fc" and b.dtype.kind in "fc" else a == b
-        limit = EDGE * float(np.finfo(a.dtype).max) if a.dtype.kind == "f" else np.inf
+        both = (a == b) | (np.isnan(a) & np.isnan(b)) if is_inexact(a.dtype) and is_inexact(b.dtype) else a == b
+        limit = EDGE * limits(a.dtype).max if is_floating(a.dtype) else np.inf
         excused = ~np.isfinite(a) & (~np.isfinite(b) | (np.abs(b) > limit))
     return np.where(both | excused, 0.0, np.where(np.isnan(gap), np.inf, gap))
 

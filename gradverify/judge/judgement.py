@@ -35,3 +35,4 @@ class Judgement:
     note: str = ""
     sight: Sight = field(default_factory=dict)
     smallest: Mapping[int, float] = field(default_factory=dict)
+    about: str = "input"  # whose the part is: the subject's input or its output

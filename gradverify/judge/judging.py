@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from gradverify._claim import Claim
 from gradverify._vectors import CannotHere, Estimate, Vectors
@@ -26,7 +27,7 @@ def judge(claim: Claim) -> Judgement:
     if isinstance(claim.right, CannotHere):
         return Judgement(Outcome.BLUNT, reason=claim.right.reason)
     if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
-        return compared(claim, claim.left, claim.right, levels)
+        return replace(compared(claim, claim.left, claim.right, levels), about=claim.about)
     if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
         for rounding in levels[1:]:
             found = weighed_up(claim, claim.left, claim.right, rounding)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from gradverify._claim import Claim
-from gradverify._subject import step_of
+from gradverify._floating import is_floating, limits
 from gradverify._vectors import Estimate, Weighed, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import Rounding, naturals_of
+from gradverify.judge.rounding import Rounding, naturals_of, size_of
 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
@@ -57,8 +57,7 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[We
         return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
     if right.source == "complex step" and weighed:
         answer = weighed[0].answer
-        size = sum(float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in naturals_of(answer).items())
-        if gap < ALONE * size:
+        if gap < ALONE * size_of(answer):
             return "only the complex step sees a gap this small beside |v||f|"
     return ""
 
@@ -68,13 +67,13 @@ def _not_finite(left: Estimate, right: Estimate) -> Judgement:
     for w in left.answers:
         for k, p in enumerate(w.answer.parts):
             u = w.along[k] if w.along is not None else np.zeros(0)
-            for bad in np.argwhere(~np.isfinite(p)) if p.dtype.kind == "f" and u.size else ():
+            for bad in np.argwhere(~np.isfinite(p)) if is_floating(p.dtype) and u.size else ():
                 index = tuple(int(i) for i in bad)
                 with np.errstate(all="ignore"):
                     others = np.abs(p.astype(np.float64) * u)
                     size = abs(right.value) + float(others[np.isfinite(others)].sum())
                     expected = size / abs(float(u[index])) if u[index] else math.inf
-                if expected < EDGE * float(np.finfo(p.dtype).max):
+                if expected < EDGE * limits(p.dtype).max:
                     bar, value = right.error, float(p[index])
                     return Judgement(Outcome.DISAGREES, math.inf, bar, k, index, value, "finite", note="not finite")
     return Judgement(

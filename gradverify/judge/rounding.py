@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gradverify._floating import is_floating, limits, unit
 from gradverify._subject import Broken, step_of
-from gradverify._vectors import Answer, Array, Vectors, unit, wide
+from gradverify._vectors import Answer, Array, Vectors, wide
 
 ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
 ROUNDINGS_HALF = 4  # the same for 16-bit types
@@ -22,11 +23,13 @@ BASES = 3  # points beside x on whose lines scatter is measured
 CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits
 NOISE = 10  # standard deviations of measured rounding
 AMPLIFIED = 64  # eps: a function that is itself further off in norm has lost its digits at this point
-CAP = 1000  # no measured rounding excuses more than this many eps of |v||f|/s_i, times what the function loses
+CAP = 2**20  # no scatter excuses more than this many eps of |v||f|/s_i or the entry: float32 inside costs 2^29
 FLOOR = 32  # and none is believed below this many: saturated code shows no scatter
-NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5}  # where scatter is measured, in steps
+# How far from x scatter is measured, in steps.
+NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5, "bfloat16": 2.0**-3}
 # In units in the last place; odd, since multiples of a power of two leave the low bits and their rounding alone.
-SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3)}
+SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3), "bfloat16": (1, 3)}
+EXPONENTS = 2.0**-27  # of an entry at most: where sums as large as f are exponentiated inside, exp(a + da) is off by da
 Rounding = Callable[[Answer], tuple[Array, ...]]
 
 
@@ -35,11 +38,11 @@ def granted(answer: Answer) -> tuple[Array, ...]:
     out = []
     for part, eps in zip(answer.parts, answer.eps, strict=True):
         count = ROUNDINGS_HALF if eps > 1e-4 else ROUNDINGS
-        if part.dtype.kind != "f":
+        if not is_floating(part.dtype):
             out.append(np.zeros(part.shape))
             continue
-        kind = np.finfo(part.dtype)
-        least = min(SUBNORMALS * float(kind.smallest_subnormal), float(kind.tiny) / 16)
+        kind = limits(part.dtype)
+        least = min(SUBNORMALS * kind.subnormal, kind.tiny / 16)
         size = np.abs(part.astype(np.float64))
         out.append(count * eps * np.where(np.isfinite(size), size, 0) + least)
     return tuple(out)
@@ -63,6 +66,13 @@ def naturals_of(answer: Answer) -> dict[int, Array]:
             sizes = tuple(np.zeros(p.shape) for p in answer.parts)
         answer.memo["natural"] = {k: n for k, n in enumerate(sizes) if n.size and n.shape == answer.parts[k].shape}
     return dict(answer.memo["natural"])
+
+
+def size_of(answer: Answer) -> float:
+    """|v||f|: what was summed, before it is divided by any step."""
+    return max(
+        (float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in naturals_of(answer).items()), default=0.0
+    )
 
 
 def measured_rounding(answer: Answer) -> tuple[Array, ...]:
@@ -94,13 +104,14 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
                     change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
                 here[k] = np.where(np.isfinite(here[k]), here[k], change)
         response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
-    naturals, own, out = naturals_of(answer), granted(answer), []
+    naturals, own, largest, out = naturals_of(answer), granted(answer), answer.largest(), []
     for k, part in enumerate(answer.parts):
-        eps = answer.eps[k]
+        eps, size = answer.eps[k], np.abs(part.astype(np.float64))
         natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
-        cap = np.inf if lost else np.maximum(CAP * max(1.0, amplified) * eps * natural, 64 * response[k])
+        cap = np.inf if lost else np.maximum(CAP * eps * np.maximum(natural, size), 64 * response[k])
         budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
-        out.append(np.maximum(budget, FLOOR * eps * natural) + own[k])
+        share = min(FLOOR * eps * largest, EXPONENTS)
+        out.append(np.maximum(budget, FLOOR * eps * natural) + own[k] + share * size)
     return tuple(out)
 
 
@@ -131,10 +142,10 @@ def _as(numbers: Array, like: Array) -> Array:
 def _table(answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator) -> list[Array | None] | None:
     """Seven answers on a line through ``base``, inputs and (co)tangent moved by ``spacing`` ulps a step."""
     steps = [_steps(p, spacing, rng) if k in answer.moves else None for k, p in enumerate(base)]
-    turn = [_steps(p, spacing, rng) if p.dtype.kind == "f" else None for p in answer.v]
+    turn = [_steps(p, spacing, rng) if is_floating(p.dtype) else None for p in answer.v]
 
     def ulps(p: Array, step: Array | None, count: int) -> Array:
-        if step is None or p.dtype.kind != "f":
+        if step is None or not is_floating(p.dtype):
             return p
         return _as(p + (count * step * np.spacing(np.abs(p))).astype(p.dtype), p)
 

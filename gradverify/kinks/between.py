@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,14 @@ def is_a_neighbour(place: Place, g: Array, tolerance: Array, jumping: Array, rng
                     least, best = value, trial
                 if least == 0.0:
                     return True
+    for i, j in itertools.combinations(jumping, 2):  # in a tie of many the order matters, not only who leads
+        trial = best.copy()
+        trial[[i, j]] = best[[j, i]]
+        value = missed(trial)
+        if value < least:
+            least, best = value, trial
+        if least == 0.0:
+            return True
     return False
 
 

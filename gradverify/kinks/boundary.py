@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._floating import is_inexact
 from gradverify._subject import Subject
 from gradverify._vectors import Vectors
 from gradverify.oracles.line import moved
@@ -177,7 +178,7 @@ def chain_rule_values(subject: Subject, x: Vectors, u: Vectors, v: Vectors, rng:
 
 
 def _watched(subject: Subject, x: Vectors, record: Record) -> tuple[Any, ...] | None:
-    wrapped = tuple(_wrap(a, record) if a.dtype.kind in "fc" else a for a in x)
+    wrapped = tuple(_wrap(a, record) if is_inexact(a.dtype) else a for a in x)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ from gradverify._verdict import Outcome
 from gradverify.judge import measured_rounding
 from gradverify.kinks.between import between, is_a_neighbour
 from gradverify.kinks.boundary import boundaries, chain_rule_values
-from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside
+from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 from gradverify.oracles.line import tangent
 
 GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
@@ -30,7 +30,7 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
         g = place.claim(place.x)
         n = g.size
         near = list(finite(place, NEAR, (offsets(rng, n) for _ in range(COUNT))))
-        nearer = list(finite(place, NEARER, (offsets(rng, n) for _ in range(COUNT))))
+        nearer = list(finite(place, NEARER, (*(offsets(rng, n) for _ in range(COUNT)), *ramps(n))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
     if not near or not nearer:

@@ -79,6 +79,12 @@ def offsets(rng: np.random.Generator, n: int) -> Array:
     return (rng.integers(0, 2, n) * 2.0 - 1.0) * rng.uniform(0.5, 1.5, n)
 
 
+def ramps(n: int) -> tuple[Array, Array]:
+    """Offsets that rise, and fall, with the index: so ties are broken by code that takes the first, or the last."""
+    rising = 0.5 + np.arange(n) / max(n - 1, 1)
+    return rising, rising[::-1].copy()
+
+
 def finite(place: Place, distance: float, moves: Iterator[Array]) -> Iterator[tuple[Vectors, Array]]:
     """The neighbours at this distance where the function and the claim are finite, each with its claim."""
     for offset in moves:

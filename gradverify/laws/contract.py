@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradverify._claim import Claim, equal, same_bits
+from gradverify._floating import is_floating
 from gradverify._law import law
 from gradverify._subject import NOTHING, Subject
 from gradverify._vectors import Estimate, Vectors
@@ -64,5 +65,5 @@ def _forms(arrays: Vectors, positions: list[int]) -> Vectors:
 def finite_in_finite_out(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Finite inputs give a finite value and a finite gradient: the code neither overflows nor divides by zero."""
     for name, y in (("value", f.forward(x)), ("vjp", f.pullback(x, v) if f.vjp is not None else Vectors(()))):
-        bad = sum(int(p.size - np.isfinite(p).sum()) for p in y if p.dtype.kind == "f")
+        bad = sum(int(p.size - np.isfinite(p).sum()) for p in y if is_floating(p.dtype))
         yield equal(Estimate(float(bad)), Estimate(0.0), f"entries of the {name} that are not finite")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradverify._claim import Claim, at_most, equal
+from gradverify._floating import is_floating
 from gradverify._law import law
 from gradverify._subject import Subject
 from gradverify._vectors import Array, Estimate, Vectors
@@ -45,7 +46,7 @@ def a_shift_leaves_no_trace(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> I
 def cross_entropy_is_at_least_the_label_entropy(f: Subject, x: Vectors) -> Iterator[Claim]:
     """-mean_n sum_k t_nk log p_nk >= -mean_n sum_k t_nk log t_nk (Gibbs' inequality); 0 for index labels."""
     entropy: Any = np.asarray(0.0)
-    if x[1].dtype.kind == "f":
+    if is_floating(x[1].dtype):
         t = x[1].astype(np.float64)
         with np.errstate(all="ignore"):
             entropy = -np.where(t > 0, t * np.log(np.where(t > 0, t, 1)), 0).sum() / max(len(t), 1)

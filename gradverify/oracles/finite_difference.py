@@ -18,11 +18,17 @@ from gradverify._subject import Subject
 from gradverify._vectors import Array, CannotHere, Estimate, Vectors
 from gradverify.oracles.line import Line, flat
 
-STEPS = {"float64": (6, 8, 10, 12, 15, 19, 24, 29, 34), "longdouble": (14, 20, 26, 33, 40)}  # h = 2^-k
+# From step to step, other factors than powers of two alone: sin(3x) at 2134 repeats itself after 2134/64 and 2134/256.
+UNEVEN = 21 / 16  # five bits, which the coarser steps have to spare
+STEPS = {
+    "float64": tuple(2.0**-k * (UNEVEN if k in (8, 12, 19) else 1) for k in (6, 8, 10, 12, 15, 19, 24, 29, 34)),
+    "longdouble": tuple(2.0**-k * (UNEVEN if k == 20 else 1) for k in (14, 20, 26, 33, 40)),
+}
 CONVERGED = 1e-3  # of the value: a spread of the columns below this says that an output has converged
 ROUGH = 0.35  # the second difference of slopes shrinks by less than this from step to step: not smooth to second order
 CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks from h to h/2, and to h/4
 SHARP = 0.01  # of the value: one of two blocks that agree must be known this well
+GROWN = 4  # times its bar: what a value known from larger steps may not be off by
 STILL = 1e-4  # of the largest |f|: ... or both slopes be known this well, where they are 0
 TARGET = {"float64": 1e-11, "longdouble": 1e-12}  # of sum |v||slope|: finer than any claim is judged
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
@@ -44,6 +50,7 @@ class Block:
     value: Array
     bar: Array
     counts: Array
+    truncated: Array  # of the bar, what does not come from rounding
     noise: Array  # the rounding of f seen in this block
     converged: Array
     size: Array  # the largest |f| seen so far: what a derivative of 0 is small beside
@@ -70,6 +77,7 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     floor = sigma / (h / 4)
 
     bar = 2 * spread + 2 * floor
+    truncated = np.where(spread > 4 * floor, spread, 0)
     rough = (np.abs(d3 - d2) > ROUGH * np.abs(d2 - d1)) & (np.abs(d3 - d2) > 4 * floor)
     bar = np.where(rough, np.maximum(bar, 3 * np.abs(d3 - d2)), bar)
 
@@ -80,7 +88,7 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     moved |= moves & closing  # a step that crossed a kink says nothing of flat ground beside it
     counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
     size = size if before is None else np.maximum(size, before.size)
-    return Block(value, bar, counts, noise, converged, size)
+    return Block(value, bar, counts, truncated, noise, converged, size)
 
 
 def blocks(line: Line, kind: str) -> Iterator[Block]:
@@ -94,8 +102,8 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
     moved = np.zeros(f0.shape, bool)
     before = None
     with np.errstate(all="ignore"):
-        for k in STEPS[kind]:
-            before = block(phi, f0, 2.0**-k, before, moved)
+        for h in STEPS[kind]:
+            before = block(phi, f0, h, before, moved)
             yield before
 
 
@@ -109,6 +117,7 @@ def at_zero(line: Line, dtype: type) -> Vectors:
 def slopes(line: Line, kind: str, weight: Array) -> Slopes:
     """The ladder of blocks, settled output by output; stops when the weighted bar has stopped improving."""
     known = value = bar = None
+    contradicted = np.zeros(line.f0.shape, bool)
     last: Block | None = None
     for b in blocks(line, kind):
         if value is None or bar is None or known is None:
@@ -119,8 +128,13 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
         both = b.counts & last.counts & (np.abs(b.value - last.value) <= b.bar + last.bar)
         sharp = np.minimum(b.bar, last.bar) <= SHARP * np.abs(b.value)
         small = np.maximum(b.bar, last.bar) <= STILL * b.size
-        first = ~known & both & (sharp | small)
         best = np.where(b.bar < last.bar, b.value, last.value), np.minimum(b.bar, last.bar)
+        # Truncation falls with the step; where it has grown, larger steps agreed by chance (a period, a threshold).
+        chance = known & (b.truncated > GROWN * bar)
+        apart = known & b.counts & (b.bar <= SHARP * np.abs(b.value - value)) & (GROWN * bar < np.abs(b.value - value))
+        contradicted |= apart
+        known &= ~(chance | apart)
+        first = ~known & both & (sharp | small) & ~contradicted
         finer = known & b.counts & (b.bar < bar) & (np.abs(b.value - value) <= b.bar + bar)
         value = np.where(first, best[0], np.where(finer, b.value, value))
         bar = np.where(first, best[1], np.where(finer, b.bar, bar))

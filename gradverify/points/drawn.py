@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gradverify._domain import Box
+from gradverify._floating import is_floating, limits
 from gradverify._subject import Subject
 from gradverify._vectors import Array
 from gradverify.points.generate import SPECIAL, Kind, point
@@ -108,7 +109,7 @@ def _override(c: Drawn, subject: Subject, arrays: tuple[Array, ...]) -> None:
     free = [
         (box, a)
         for box, a in zip(places, arrays, strict=True)
-        if isinstance(box, Box) and box.kind == "real" and a.dtype.kind == "f" and a.size
+        if isinstance(box, Box) and box.kind == "real" and is_floating(a.dtype) and a.size
     ]
     for _ in range(c.integer(0, OVERRIDES) if free else 0):
         box, a = c.pick(free)
@@ -120,7 +121,7 @@ def _override(c: Drawn, subject: Subject, arrays: tuple[Array, ...]) -> None:
 
 def _range(low: float, high: float, span: float, dtype: np.dtype[Any]) -> tuple[float, float, int]:
     """The ends of [low, high], and of the span where that leaves something, as floats of a width."""
-    most = float(np.finfo(dtype).max)
+    most = limits(dtype).max
     least, greatest = max(low, -span, -most), min(high, span, most)
     if least >= greatest:
         least, greatest = max(low, -most), min(high, most)

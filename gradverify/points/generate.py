@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradverify._domain import At, Box, Domain
+from gradverify._floating import typed
 from gradverify._vectors import Array
 from gradverify.points.choices import Choices
 
@@ -158,7 +159,7 @@ def _argument(
         return np.asarray(values, a.dtype or np.int64)
     if a.kind == "mask":
         return np.asarray(c.rng.random(shape) < 0.6)
-    real = np.dtype(a.dtype or dtype)
+    real = typed(a.dtype or dtype)
     return laid(make_real(a, kind, shape, c, literals).astype(real), kind.layout)
 
 

@@ -1,0 +1,178 @@
+"""A derivative is a difference quotient at a step of 10^-60 of each coordinate, in arithmetic of 730 digits.
+
+The quotient at a larger step in fewer digits must agree with it: their difference is the error, truncation
+and rounding included. The finest arithmetic holds the sum of any two float64 numbers, and of a step of
+either, without loss: no term of the function is swallowed by another. One-sided slopes that do not meet
+are a kink. Code that leaves this arithmetic (a cast, a float buffer, ``math``) is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradverify._floating import is_number, unit
+from gradverify._subject import NOTHING, Broken, Subject
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+
+if TYPE_CHECKING:
+    from gradverify.oracles.arbitrary.run import Line
+
+MOST = 2_000  # entries of all inputs together
+FINEST = 2432  # bits: 2148 from the least float64 to the greatest, 200 for the step, 84 that are left
+COARSER = (400, 1280)  # ... of the quotient that must agree; the second where the first loses small terms
+FINE, COARSE = 200, 140  # steps are 2^-200 of the tangent, and 2^-140
+SAME = 60  # bits of agreement, or there is no answer; float64 has 53
+ASLEEP = 900  # ... but a quotient this many bits below |f| is as good as 0 to any claim in floats, and so is
+LEAST = 1074  # ... one below 2^-1074, the least float64
+CLOSING = 20  # both slopes fall by so many bits over the 60 between the steps: the derivative is 0
+NEAR = 20  # bits of the value that float64 has; or it misses it by as much as this arithmetic does in 53 bits
+WHOLE, WELL = 20, 8  # a function that rounds to whole numbers has this slope at steps of 2^-20 too, to 8 bits
+
+
+class NoSlope(Exception):
+    """Why there is no answer here; the message goes into CannotHere."""
+
+
+@dataclass(frozen=True)
+class Arbitrary:
+    """The oracle: differences of the function's own code on numbers of up to 730 digits. For small problems."""
+
+    def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
+        """<v, f'(x) u> with its error, or why the function does not run on such numbers, or has no slope here."""
+        if x.size > MOST:
+            return CannotHere(f"arbitrary precision: {x.size:,} entries are too many")
+        from gradverify.oracles.arbitrary.functions import Refused
+        from gradverify.oracles.arbitrary.run import Line
+
+        try:
+            return _slope(Line(subject, x, u), subject.forward(x), v)
+        except (Refused, NoSlope, Broken) as failure:
+            return CannotHere(f"arbitrary precision: {failure}")
+
+
+def value(subject: Subject, x: Vectors) -> tuple[Array, ...] | CannotHere:
+    """The function's value at x, right to 60 bits at least and mostly to hundreds: arrays of mpmath numbers."""
+    if x.size > MOST:
+        return CannotHere(f"arbitrary precision: {x.size:,} entries are too many")
+    from gradverify.oracles.arbitrary.functions import Refused
+    from gradverify.oracles.arbitrary.run import Line
+
+    line = Line(subject, x, Vectors((NOTHING,) * len(x)))
+    try:
+        fine, coarse = line(FINEST), line(COARSER[1])
+    except Refused as failure:
+        return CannotHere(f"arbitrary precision: {failure}")
+    if not np.all((fine == coarse) | (abs(fine - coarse) <= _below(abs(fine), SAME))):  # also where both are inf
+        return CannotHere("arbitrary precision: the value is not the same at 385 and at 730 digits")
+    ends = np.cumsum([math.prod(shape) for shape in line.shapes])[:-1]
+    return tuple(p.reshape(shape) for p, shape in zip(np.split(fine, ends), line.shapes, strict=True))
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """The central quotients of the outputs that matter, and what their right slopes exceed their left ones by."""
+
+    central: Array
+    gap: Array
+
+    @property
+    def size(self) -> Array:
+        """The larger of the two, output by output."""
+        return np.maximum(abs(self.central), abs(self.gap))
+
+
+def _slopes(line: Line, bits: int, k: int, needed: Array) -> Slopes:
+    """Both at steps of 2^-k, with f computed in so many bits."""
+    from gradverify.oracles.arbitrary.run import finite
+
+    ahead, behind, here = line(bits, k, 1)[needed], line(bits, k, -1)[needed], line(bits)[needed]
+    if not (finite(here) and finite(ahead) and finite(behind)):
+        raise NoSlope("the function is not finite here, or a step of 10^-42 beside it")
+    return Slopes((ahead - behind) * 2.0 ** (k - 1), (ahead + behind - 2 * here) * 2.0**k)
+
+
+def _slope(line: Line, y: Vectors, v: Vectors) -> Estimate | CannotHere:
+    from gradverify.oracles.arbitrary.functions import exact
+
+    weights = np.concatenate([p.ravel() for p in v])
+    needed = np.flatnonzero(weights)
+    w = line.numbers(exact(a) for a in weights[needed])
+    _same_function(line, y, needed)
+    fine = _slopes(line, FINEST, FINE, needed)
+    if not np.any(fine.size):
+        raise NoSlope("the function does not answer to a move of 10^-60 of a step")
+    bar = _bars(line, abs(w), fine, needed)
+    slope, rounding = _sum(w * fine.central), _below(_sum(abs(w * line(FINEST)[needed])), FINEST - FINE - SAME)
+    if line.rounds:
+        wide = _slopes(line, COARSER[0], WHOLE, needed).central
+        if abs(_sum(w * wide) - slope) > _below(_sum(abs(w) * (abs(wide) + abs(fine.central))), WELL):
+            raise NoSlope("the function rounds to whole numbers, and at steps of 10^-6 it has another slope than here")
+    return _rounded(slope, _sum(abs(w) * bar) + rounding)
+
+
+def _bars(line: Line, w: Array, fine: Slopes, needed: Array) -> Array:
+    """What every fine quotient may be off by: the coarse one agrees, or slopes go to 0 with the step; or NoSlope."""
+    total, size = _sum(w * abs(fine.central)), abs(line(FINEST)[needed])
+    granted = np.maximum(_below(abs(fine.central), SAME), _below(size, ASLEEP))
+    shared = np.maximum(_below(total, SAME), _below(1, LEAST))
+    for bits in COARSER:
+        coarse = _slopes(line, bits, COARSE, needed)
+        bar = abs(fine.central - coarse.central) + abs(fine.gap)
+        open_ = (bar > granted) & (w * bar > shared)
+        vanishes = fine.size <= _below(coarse.size, CLOSING)
+        if not np.any(open_ & ~vanishes):
+            return np.where(open_, coarse.size + fine.size, bar)
+    j = np.flatnonzero(open_ & ~vanishes)[0]
+    if abs(fine.gap[j]) > _below(abs(fine.central[j]), SAME) and abs(fine.gap[j] - coarse.gap[j]) <= abs(fine.gap[j]) / 2:
+        raise NoSlope(f"the one-sided slopes of output {needed[j]} differ (a kink or a tie)")
+    raise NoSlope(f"the slopes of output {needed[j]} at steps of 10^-42 and 10^-60 differ (a jump, or noise)")
+
+
+def _same_function(line: Line, y: Vectors, needed: Array) -> None:
+    """NoSlope unless the value is the float one, or that one is off as 53 bits (24 for float32 ...) explain."""
+    from gradverify.oracles.arbitrary.functions import exact
+
+    if not all(is_number(p.dtype) and p.dtype.kind != "c" for p in y):
+        raise NoSlope("the function's own answer is not of real numbers")
+    if not all(np.all(np.isfinite(p[p_needed])) for p, p_needed in _parts(y, needed)):
+        raise NoSlope("the function is not finite here in its own type")
+    here = line(COARSER[0])
+    if line.shapes != tuple(p.shape for p in y):
+        raise NoSlope("the function answers in another shape than for floats")
+    floats = line.numbers(exact(a) for p in y for a in p.flat)[needed]
+    off = abs(floats - here[needed])
+    if np.any(off > _below(np.max(abs(floats), initial=0), NEAR)):
+        eps = max((unit(p.dtype) for p in y), default=0.0) or unit(np.float64)
+        missed = abs(line(1 - round(math.log2(eps))) - here)[needed]
+        if np.any(off > missed * 2.0**NEAR):
+            raise NoSlope("the function has another value on these numbers than on floats")
+
+
+def _parts(y: Vectors, needed: Array) -> Any:
+    """Every output, flat, with the places in it that matter."""
+    start = 0
+    for p in y:
+        yield p.ravel(), needed[(needed >= start) & (needed < start + p.size)] - start
+        start += p.size
+
+
+def _sum(numbers: Array) -> Any:
+    return np.sum(numbers, initial=0)
+
+
+def _below(size: Any, bits: int) -> Any:
+    """The size over 2^bits, which may be far below the floats."""
+    half = bits // 2
+    return size * 2.0**-half * 2.0 ** (half - bits)
+
+
+def _rounded(slope: Any, error: Any) -> Estimate | CannotHere:
+    """Both as floats, the error with what the value lost."""
+    near = float(slope)
+    if not math.isfinite(near):
+        return CannotHere("arbitrary precision: the derivative is beyond float64's range")
+    return Estimate(near, math.nextafter(float(abs(slope - near) + error), math.inf), source="arbitrary precision")
