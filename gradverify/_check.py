@@ -18,10 +18,11 @@ from gradverify._method import Method, Prover
 from gradverify._subject import Broken, Subject
 from gradverify._tally import Budget
 from gradverify._vectors import vectors
-from gradverify._verdict import Report, Status, Verdict
-from gradverify.adapters.complex import halved, misread, told
+from gradverify._verdict import Report, Verdict
+from gradverify.adapters.complex import halved, told
+from gradverify.adapters.misread import explained
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
-from gradverify.laws import laws_named, laws_of
+from gradverify.laws import DEFAULT, SPECS, laws_named, laws_of
 from gradverify.sampling import Sampling
 
 
@@ -82,7 +83,7 @@ def check(
         subjects, notes = subjects_of(f, rules, request)
         for subject in _answering(subjects, fixed):
             chosen = laws_of(subject.spec) if laws is None else laws_named(laws)
-            chosen = tuple(law for law in chosen if not law.missing(subject) or all(map(law.missing, subjects)))
+            chosen = tuple(law for law in chosen if _is_about(law, subject, subjects))
 
             def judged(subject: Subject, laws: tuple[Law, ...] = chosen) -> tuple[Verdict, ...]:
                 own = _with_cotangent(method, subject, fixed)
@@ -94,8 +95,16 @@ def check(
                 if whole.form is not subject.form:
                     notes.append(told(convention or "torch"))
                     subject, found = whole, judged(whole)
-            verdicts += [_explained(v, chosen, subject, judged, convention or "torch") for v in found]
+            about = {law.name: law for law in chosen}
+            verdicts += [explained(v, about[v.law], subject, convention or "torch", judged) for v in found]
     return Report(tuple(verdicts), seed, tuple(dict.fromkeys(notes)))
+
+
+def _is_about(law: Law, subject: Subject, subjects: list[Subject]) -> bool:
+    """Is this the subject, or one of those, that the law can speak of: with the rules it needs, and of its spec?"""
+    able = [s for s in subjects if not law.missing(s)] or subjects
+    promised = [s for s in able if law in SPECS.get(s.spec, ()) or law in DEFAULT]
+    return any(s is subject for s in promised or able)
 
 
 def _answering(subjects: list[Subject], cotangent: tuple[Any, ...]) -> list[Subject]:
@@ -124,23 +133,6 @@ def _with_cotangent(method: Method | Prover, subject: Subject, cotangent: tuple[
         return method
     own = cotangent if subject.form is None else subject.form.cotangent(cotangent)
     return replace(method, instruments=replace(method.instruments, cotangent=own))
-
-
-def _explained(
-    verdict: Verdict,
-    laws: tuple[Law, ...],
-    subject: Subject,
-    judged: Callable[[Subject, tuple[Law, ...]], tuple[Verdict, ...]],
-    convention: str,
-) -> Verdict:
-    """The verdict; where a claim about complex numbers fails, and holds when it is read in another way, with that."""
-    if verdict.status is not Status.FAILS or not verdict.derivative:
-        return verdict
-    law = tuple(law for law in laws if law.name == verdict.law)
-    for cause, mended in misread(subject, convention):
-        if all(v.status is Status.HOLDS for v in judged(mended, law)):
-            return replace(verdict, findings=tuple(replace(f, cause=cause) for f in verdict.findings))
-    return verdict
 
 
 def run(

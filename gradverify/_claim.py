@@ -24,6 +24,7 @@ class Claim:
     right: Side | CannotHere
     what: str = ""
     about: Literal["input", "output"] = "input"
+    remark: str = ""  # worth a note where the claim is true
 
 
 def equal(

@@ -63,6 +63,7 @@ class Box:
         for name, value in (("shape", shape), ("low", low), ("high", high), ("kind", kind), ("kinks", tuple(kinks))):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "dtype", None if dtype is None else typed(dtype).name)
+        _real_kind("Box", self)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -104,6 +105,7 @@ class At:
         object.__setattr__(self, "array", np.asarray(self.array))
         if self.kind not in KINDS:
             raise Misuse(f"At: kind {self.kind!r} is not known; choose one of {', '.join(KINDS)}.")
+        _real_kind("At", self)
         if not is_inexact(self.array.dtype):
             object.__setattr__(self, "kind", "index" if self.array.dtype.kind in "iu" else "mask")
 
@@ -127,6 +129,12 @@ class At:
     @property
     def dtype(self) -> str:
         return self.array.dtype.name
+
+
+def _real_kind(word: str, place: Box | At) -> None:
+    """Misuse for complex numbers of a kind that speaks of real ones."""
+    if place.complex and place.kind != "real":
+        raise Misuse(f"{word}: kind {place.kind!r} speaks of real numbers, not of {place.dtype}; leave kind= out.")
 
 
 def half_of(bound: Any, which: str) -> Any:

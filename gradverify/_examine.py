@@ -226,7 +226,8 @@ def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -
                 tally.record(trial.subject.names[k], trial.cell, "blunt")
         _judge_point(law, trial, by, tally, judged, strict)
     except Misfit as misfit:
-        tally.reasons.append(f"not judged: the gradient has not its input's shape ({misfit})")
+        answer, like = ("gradient", "input") if trial.subject.vjp is not None else ("forward rule's answer", "value")
+        tally.reasons.append(f"not judged: the {answer} has not its {like}'s shape ({misfit})")
         return False
     except Undecidable as unable:
         tally.left_out += 1
@@ -244,7 +245,8 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
         raise Random(f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in")
     if law.derivative and any(not is_floating(p.dtype) for p in y):
         kinds = ", ".join(sorted({p.dtype.name for p in y if not is_floating(p.dtype)}))
-        raise Undecidable(f"{f.name} returns {kinds}; a derivative needs floating outputs")
+        way = "gv.check, and gv.suite with convention=, judge its parts" if "complex" in kinds else ""
+        raise Undecidable(f"{f.name} returns {kinds}; {way or 'a derivative needs floating outputs'}")
     if law.derivative and not any(p.size for p in y):
         raise Undecidable(f"{f.name} returns no entry here")
     if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if is_floating(p.dtype)):

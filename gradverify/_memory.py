@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gradverify._vectors import Vectors
 
 MOST = 24  # answers kept, the oldest forgotten first
@@ -17,6 +19,8 @@ class Memory:
     """Answers of one subject's rules, for as long as one point is judged. Arrays are told apart by identity."""
 
     kept: dict[Any, tuple[tuple[Vectors, ...], Vectors]] = field(default_factory=dict)
+    raw: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # the very arrays that a rule returned last
+    reused: set[str] = field(default_factory=set)  # rules that return the same memory again, for another answer
 
     def recall(self, rule: str, given: tuple[Vectors, ...], options: str, ask: Callable[[], Vectors]) -> Vectors:
         """The answer to this very question: the one from before, else ``ask()``, which is kept."""
@@ -29,3 +33,10 @@ class Memory:
                 del self.kept[next(iter(self.kept))]
             self.kept[key] = given, answer  # what was given stays alive, so that its identity stays its own
         return self.kept[key][1]
+
+    def watch(self, rule: str, out: tuple[Any, ...]) -> None:
+        """Take note of the arrays that a rule returned: are they the memory that it returned before?"""
+        before = self.raw.get(rule, ())
+        if any(np.may_share_memory(a, b) for a, b in zip(before, out, strict=False)):
+            self.reused.add(rule)
+        self.raw[rule] = out if sum(a.size for a in out) <= ENTRIES else ()

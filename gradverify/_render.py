@@ -55,7 +55,7 @@ def failure(verdict: Verdict) -> list[str]:
     for f in verdict.findings:
         if f.argument:
             lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
-        if f.cause:
+        if f.cause and f.cause != f.argument:
             lines.append(f"  {clean(f.cause)}")
         if f.where:
             lines.append(f"  seen with {clean(f.where)} in {clean(f.dtype)}")

@@ -175,7 +175,7 @@ class Subject:
         if v is not None:
             first = tuple(clone(np.asarray(p)) for p in v)
             leading = (first[0] if v.bare else first,)
-        label = self.name if rule == "value" else f"{self.name}'s {rule}"
+        label = self.said(rule)
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -185,7 +185,15 @@ class Subject:
             raise
         except (Exception, SystemExit) as failure:
             raise Broken(label, f"raised {type(failure).__name__}{_words(failure)}") from failure
+        if self.memory is not None:
+            given = out if isinstance(out, tuple | list) else (out,)
+            own = tuple(a for a in given if isinstance(a, np.ndarray))
+            self.memory.watch(rule, tuple(a for a in own if not any(np.may_share_memory(a, b) for b in first + handed)))
         return out, first + handed
+
+    def said(self, rule: str) -> str:
+        """How a rule of the subject's is called in a message."""
+        return self.name if rule == "value" else f"{self.name}'s {rule}"
 
     def _gradients(self, x: Vectors, v: Vectors) -> tuple[Array, ...]:
         out, _ = self.observe("vjp", x, v)
@@ -232,7 +240,7 @@ def _read(label: str, out: Any) -> Array:
     if out is None:
         raise Broken(label, "returned None; return an array")
     try:
-        array = np.asarray(out)
+        array = np.array(out)  # a copy: the code may write to its own array again
     except Exception as failure:
         raise Broken(label, f"returned {type(out).__name__}, which is no array: {failure}") from failure
     if not is_number(array.dtype):

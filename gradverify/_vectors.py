@@ -145,6 +145,7 @@ class Vectors:
             return Vectors(tuple(_sum(a, b) for a, b in zip(self, other, strict=True)), bare=self.bare)
         parts, error = [], []
         answers = self.answers + other.answers
+        _match(self, other)
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
             _fit(a, b)
             total = wide(a) + wide(b)
@@ -184,6 +185,7 @@ class Vectors:
         if self.symbolic or other.symbolic:
             return Pairing(self, other)
         total, rounding, error = Wide(0), Wide(0), 0.0
+        _match(self, other)
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
             if not a.size or not b.size:
                 continue
@@ -206,6 +208,11 @@ class Vectors:
         """These parts, and nothing (no entry) elsewhere."""
         kept = tuple(p if k in positions else np.zeros(0) for k, p in enumerate(self.parts))
         return Vectors(kept, bare=self.bare)
+
+
+def _match(a: Vectors, b: Vectors) -> None:
+    if len(a) != len(b):
+        raise Misfit(f"one has {len(a)} array(s), the other {len(b)}")
 
 
 def _fit(a: Array, b: Array) -> None:

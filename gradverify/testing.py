@@ -59,6 +59,7 @@ def suite(
     strict: bool = False,
     skip: Mapping[str, str] | None = None,
     xfail: Mapping[str, str] | None = None,
+    convention: str = "",
 ) -> Test:
     """What pytest collects as one test for each law: ``test_softmax = gv.suite(softmax, vjp=..., inputs=...)``.
 
@@ -74,12 +75,11 @@ def suite(
     rules = {"vjp": vjp, "jvp": jvp, "jac": jac, "grad": grad, "hess": hess, "hessp": hessp, "backward": backward}
     given = tuple(rule for rule in rules.values() if rule is not None)
     prefix, setup = _reached((f, *given)) if given else ("", "")
-    request = Request(inputs, args, sizes or {}, floating_types(dtype), options, name, prefix, setup)
-    subjects = tuple(
-        replace(s, spec=spec) if spec else s
-        for each in (f if isinstance(f, tuple | list) else (f,))
-        for s in subjects_of(each, rules, request)[0]
-    )
+    types = floating_types(dtype)
+    request = Request(inputs, args, sizes or {}, types, options, name, prefix, setup, spec, convention)
+    with untouched_state():
+        each = f if isinstance(f, tuple | list) else (f,)
+        subjects = tuple(s for one in each for s in subjects_of(one, rules, request)[0])
     if not subjects:
         raise Misuse("suite(()): there is nothing to test; give a function with its derivative, or Subjects.")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):

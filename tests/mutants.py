@@ -47,6 +47,11 @@ def counting(g, *inputs, calls=[0]):  # noqa: B006 - the shared list is the faul
     return nn.tanh.vjp(g, *inputs) * (1 + 0.1 * (calls[0] % 3))
 
 
+def as_it_lies(g, x):
+    """The numbers are taken in the order in which they lie in memory, as a kernel does that is handed a bare pointer."""
+    return (g.ravel(order="K") * (1 - np.tanh(x.ravel(order="K")) ** 2)).reshape(x.shape)
+
+
 def replaced(subject: gv.Subject, **changes: Any) -> gv.Subject:
     return dataclasses.replace(subject, **changes)
 
@@ -65,11 +70,14 @@ MUTANTS: dict[str, gv.Subject] = {
     "pushforward_is_the_derivative": forward_rule(1.01),
     "pullback_is_the_adjoint": forward_rule(-1.0),
     "pullback_is_linear": fault("the cotangent has lost its sign").apply(nn.tanh),
+    "pullback_of_zero_is_zero": replaced(nn.tanh, vjp=lambda g, x: (g + x.dtype.type(1)) * (1 - np.tanh(x) ** 2)),
     "pushforward_is_linear": replaced(forward_rule(1.0), jvp=lambda u, x: np.abs(u) * (1 - np.tanh(x) ** 2)),
+    "pushforward_is_shaped_like_the_value": replaced(forward_rule(1.0), jvp=lambda u, x: (u - u * np.tanh(x) ** 2)[None]),
     "hessian_is_symmetric": LOWER_TRIANGULAR,
     "pullback_remembers_nothing": fault("the first answer is kept").apply(nn.tanh),
     "inputs_are_left_unchanged": fault("writes into an input").apply(nn.tanh),
     "same_answer_twice": replaced(nn.tanh, vjp=counting),
+    "layout_does_not_matter": replaced(nn.tanh, vjp=as_it_lies),
     "shape_and_dtype_are_kept": fault("of the wrong dtype").apply(nn.tanh),
     "finite_in_finite_out": replaced(
         nn.softmax, value=lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)

@@ -170,7 +170,7 @@ def test_an_infinite_slope_is_undecided_and_says_so():
     (np.array([[1.0, np.inf]]), r"x\[0, 1\] is inf; there is no derivative at such a point. Give finite inputs."),
     (np.array([[1, 2]]), r"no input is a floating array: x \(int64\). A derivative needs one; write x.astype"),
     (np.array([[1, None]]), r"x is an array of Python objects; give an array of numbers, or a Box"),
-    ("n k", r"x is a str; give an array of numbers, or a Box such as gv.Box\(\"n k\"\) to have it generated."),
+    ("n k", r"x is a str; give an array of numbers, or a Box such as gv.Box\(\"n k\"\) to generate one."),
     ({"y": X}, r"inputs=\{'y': ...\}: there is no such argument; the function takes x."),
     ((), r"inputs=\(\) is empty"),
     (gv.At(X, low=0), r"x lies outside its own range low=0"),

@@ -67,6 +67,7 @@ HOMES = {
     "hypothesis": ("search", "testing"),
     "sympy": ("theorems",),
     "flint": ("symbolic", "theorems"),
+    "mpmath": ("oracles.arbitrary",),
     "click": ("cli",),
     "rich": ("cli",),
     "torch": ("adapters.torch",),

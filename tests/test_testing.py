@@ -275,7 +275,7 @@ def test_an_expected_failure_that_is_undecided_is_a_failure(project):
     ({"laws": "pushforward_is_the_derivative"}, "softmax claims no jvp, which pushforward_is_the_derivative is about"),
     ({"seed": -1}, "seed=-1: give a whole number >= 0"), ({"seed": "random"}, "seed='random': give a whole number"),
     ({"vjp": None}, "softmax claims no derivative; give one of vjp=, jvp="),
-    ({"inputs": "n k"}, "x is a str; give a real array, or a Box"),
+    ({"inputs": "n k"}, "x is a str; give an array of numbers, or a Box"),
 ])  # fmt: skip
 def test_misuse_is_said_at_once(keywords, message):
     given = {"vjp": softmax_vjp, "inputs": gv.Box("n k")} | keywords

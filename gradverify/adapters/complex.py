@@ -13,7 +13,7 @@ same under both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +25,14 @@ from gradverify._subject import Broken, Subject
 from gradverify._vectors import Array, Vectors
 from gradverify.points import KINDS, Seeded, point
 
-CONVENTIONS = {"torch": "dL/da + i dL/db", "jax": "dL/da - i dL/db"}
-WHOSE = {"torch": "PyTorch's", "jax": "JAX's"}
+CONVENTIONS: Mapping[str, str] = {"torch": "dL/da + i dL/db", "jax": "dL/da - i dL/db"}
+WHOSE: Mapping[str, str] = {"torch": "PyTorch's", "jax": "JAX's"}
+HALVES = (".real", ".imag")
+
+
+def other(convention: str) -> str:
+    """The convention that this one is not."""
+    return next(name for name in CONVENTIONS if name != convention)
 
 
 def told(convention: str) -> str:
@@ -63,16 +69,15 @@ def halved(subject: Subject, convention: str) -> Subject:
 
 def _parts(name: str, place: Box | At) -> Iterator[tuple[str, Box | At]]:
     """Where the real and the imaginary parts lie."""
-    if place.kind != "real":
-        raise Misuse(f"{name}: a complex argument is of kind \"real\"; {place.kind!r} speaks of real numbers.")
-    for half in ("real", "imag"):
+    for ending in HALVES:
+        half = ending[1:]
         if isinstance(place, At):
-            yield f"{name}.{half}", At(*place.half(half))
+            yield name + ending, At(*place.half(half))
         else:
             low, high = half_of(place.low, half), half_of(place.high, half)
             kinks = tuple(float(half_of(k, half)) for k in place.kinks)
             dtype = np.empty(0, place.dtype).real.dtype
-            yield f"{name}.{half}", Box(place.shape, low=low, high=high, dtype=dtype, kinks=kinks)
+            yield name + ending, Box(place.shape, low=low, high=high, dtype=dtype, kinks=kinks)
 
 
 def _value(subject: Subject, domain: Domain, inputs: tuple[bool, ...]) -> Any:
@@ -87,49 +92,6 @@ def _value(subject: Subject, domain: Domain, inputs: tuple[bool, ...]) -> Any:
     return 0.0
 
 
-def misread(subject: Subject, convention: str) -> Iterator[tuple[str, Subject]]:
-    """Subjects in which a mistake that complex numbers invite is mended, each with what its being right means."""
-    form = subject.form
-    if not isinstance(form, Halves) or subject.vjp is None:
-        return
-    conjugate = next(name for name in CONVENTIONS if name != convention)
-    turned = halved(form.subject, conjugate)
-    yours, ours = (f"{CONVENTIONS[c]} ({WHOSE[c]})" for c in (conjugate, convention))
-    if form.subject.entry is not None and any(form.outputs):
-        yield "its conjugate is right: a Jacobian J of a complex value has dy = J dz", turned
-    else:
-        choice = f'take conjugates, or write convention="{conjugate}"'
-        yield f"right under the other convention, {yours}; gv.check judges {ours}: {choice}", turned
-    if any(form.outputs):
-        value = "the value has a complex type and no imaginary part, and the rule is right for real cotangents"
-        yield f"{value}: return the real part, or use that of the cotangent", _of_real_cotangents(subject, form)
-    for name, one in ((convention, subject), (conjugate, turned)):
-        half = f"half of {CONVENTIONS[name]} ({WHOSE[name]}), as a Wirtinger derivative is"
-        yield f"right but for a factor of 2: this is {half}", _doubled(one)
-
-
-def _of_real_cotangents(subject: Subject, form: Halves) -> Subject:
-    """The subject with the imaginary parts of its cotangents left out."""
-    assert subject.vjp is not None
-    rule, kept = subject.vjp, [k for of in form.outputs for k in ((1.0, 0.0) if of else (1.0,))]
-
-    def vjp(g: tuple[Array, ...], *parts: Array, **options: Any) -> Any:
-        return rule(tuple(np.asarray(p.dtype.type(k) * p) for p, k in zip(g, kept, strict=True)), *parts, **options)
-
-    return replace(subject, vjp=vjp)
-
-
-def _doubled(subject: Subject) -> Subject:
-    """The subject with gradients twice as large."""
-    assert subject.vjp is not None
-    rule = subject.vjp
-
-    def vjp(g: Any, *parts: Array, **options: Any) -> tuple[Any, ...]:
-        return tuple(None if p is None else 2 * p for p in rule(g, *parts, **options))
-
-    return replace(subject, vjp=vjp)
-
-
 @dataclass(frozen=True)
 class Halves:
     """A subject's rules on the halves of its complex inputs and outputs, which are marked."""
@@ -139,6 +101,17 @@ class Halves:
     outputs: tuple[bool, ...]
     bare: bool  # is the value a single array rather than a tuple?
     convention: str
+
+    @property
+    def matrix(self) -> bool:
+        """Does the rule return a Jacobian of a complex value?"""
+        return self.subject.entry is not None and any(self.outputs)
+
+    def output(self, part: int) -> str:
+        """``.real`` or ``.imag`` of the output to which this half belongs."""
+        names = [f"[{k}]" if len(self.outputs) > 1 else "" for k in range(len(self.outputs))]
+        halves = [n + half for n, of in zip(names, self.outputs, strict=True) for half in (HALVES if of else ("",))]
+        return halves[part]
 
     def value(self, *parts: Array, **options: Any) -> Any:
         """The function's value, complex outputs in halves."""
@@ -227,10 +200,12 @@ def joined(parts: Sequence[Array], which: tuple[bool, ...]) -> list[Array]:
 
 def _join(real: Array, imag: Array) -> Array:
     """re + i im, laid out in memory and writeable as the real part is."""
+    if getattr(real, "exact", False):
+        raise TypeError("complex numbers are not traced")
     if np.iscomplexobj(real) or np.iscomplexobj(imag):
         raise Broken("the function", "takes complex arrays by their halves, which make no complex step")
-    turned = (..., *(slice(None, None, -1 if step < 0 else 1) for step in real.strides))
-    z = np.empty_like(real[turned], dtype=np.result_type(real, imag, np.complex64))[turned]
+    turned: Any = (..., *(slice(None, None, -1 if step < 0 else 1) for step in real.strides))
+    z: Array = np.empty_like(real[turned], dtype=np.result_type(real, imag, np.complex64))[turned]
     z.real, z.imag = real, imag
     z.flags.writeable = real.flags.writeable
     return z

@@ -12,7 +12,7 @@ import numpy as np
 from gradverify._domain import Domain
 from gradverify._errors import Misuse
 from gradverify._subject import Broken, Subject, outputs
-from gradverify._vectors import Array, Vectors
+from gradverify._vectors import Array, Vectors, clone
 from gradverify.adapters.numpy import accepts, with_args
 from gradverify.points import literals
 
@@ -119,11 +119,13 @@ class Block:
         of_a_scalar = {self.inn, (1, n), self.out + self.inn}
         if j.shape in (of_a_scalar if m == 1 else {(m, n), self.out + self.inn}):
             return j.reshape(m, n)
+        returned = f"returned {self.called} of shape {j.shape}" if "[" in self.called else f"returned shape {j.shape}"
         if m == 1 and j.size == n:
-            raise Broken(label, f"returned shape {j.shape}; the gradient of a scalar has its input's shape {self.inn}")
+            raise Broken(label, f"{returned}; the gradient of a scalar has its input's shape {self.inn}")
         wanted = self.inn if m == 1 else (m, n)
-        given = f"for an input of shape {self.inn} and a value of shape {self.out} it is {wanted}"
-        raise Broken(label, f"returned shape {j.shape}; {given}")
+        raise Broken(
+            label, f"{returned}; for an input of shape {self.inn} and a value of shape {self.out} it is {wanted}"
+        )
 
     def place(self, i: Index, j: Index) -> tuple[str, Index]:
         """The name and the index of entry (i, j) where the user will look for it."""
@@ -178,8 +180,8 @@ class Matrix:
 
         A gradient has the entries of its argument, and is called by its name.
         """
-        y = outputs(self.label, self.f(*x, **options))
-        block = self.blocks(x.parts, options, [p.shape for p in y], not y.bare)[out][inn]
+        y = outputs(self.label, self.f(*map(clone, x), **options))
+        block = self.blocks(tuple(map(clone, x)), options, [p.shape for p in y], not y.bare)[out][inn]
         if block is None or math.prod(block.out) == 1:
             return self.domain.names[inn], j
         return block.place(i, j)
@@ -190,13 +192,14 @@ class Matrix:
         """A row for each output: a Block for each input, or None where it is not differentiated."""
         found = self.rule(*inputs, **options)
         found = found.toarray() if hasattr(found, "toarray") else found
-        if several and len(inputs) > 1 and np.ndim(found) == 2 and isinstance(found, np.ndarray):
+        if several and len(inputs) > 1 and isinstance(found, np.ndarray) and found.ndim == 2:
             return self._cut(found, outs, inputs)
-        rows = self._picked(found, len(outs), several, "output")
+        rows = self._picked(found, len(outs), several, "output", "returned")
         table: list[list[Block | None]] = []
         for i, row in enumerate(rows):
-            cells = self._picked(row, len(inputs), len(inputs) > 1, "input")
             called = f"{self.word}[{i}]" if several else self.word
+            says = f"returned {called} with" if several else "returned"
+            cells = self._picked(row, len(inputs), len(inputs) > 1, "input", says)
             table.append([])
             for k, (cell, x) in enumerate(zip(cells, inputs, strict=True)):
                 text = f"{called}[{k}]" if len(inputs) > 1 else called
@@ -204,7 +207,7 @@ class Matrix:
                 table[-1].append(None if unasked else Block(_floating(cell, x), text, outs[i], np.shape(x)))
         return table
 
-    def _picked(self, found: Any, count: int, several: bool, of: str) -> list[Any]:
+    def _picked(self, found: Any, count: int, several: bool, of: str, says: str) -> list[Any]:
         """One for each output, or input; where fewer are differentiated, one for each of those will do."""
         if not several:
             return [found]
@@ -215,7 +218,7 @@ class Matrix:
         if of == "input" and len(given) == len(smooth) < count:
             given = [given[smooth.index(k)] if k in smooth else None for k in range(count)]
         if len(given) != count:
-            raise Broken(self.label, f"returned {len(given)} array(s) for {count} {of}s")
+            raise Broken(self.label, f"{says} {len(given)} array(s) for {count} {of}s")
         return given
 
     def _cut(self, found: Array, outs: list[Index], inputs: tuple[Any, ...]) -> list[list[Block | None]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradverify._domain import At, Box, Domain
 from gradverify._errors import Misuse
-from gradverify._floating import is_floating
+from gradverify._floating import is_inexact
 from gradverify._subject import Broken, Subject, outputs
 from gradverify.points import literals
 
@@ -92,14 +92,14 @@ def parameters(layer: Any) -> dict[str, np.ndarray]:
     """The floating arrays among a layer's attributes, and in its dicts of arrays, by name."""
     found: dict[str, np.ndarray] = {}
     for key, value in vars(layer).items() if hasattr(layer, "__dict__") else ():
-        if isinstance(value, np.ndarray) and is_floating(value.dtype):
+        if isinstance(value, np.ndarray) and is_inexact(value.dtype):
             found[key] = value
         elif isinstance(value, dict) and not _gradient_name(key):
             found.update(
                 {
                     k: v
                     for k, v in value.items()
-                    if isinstance(k, str) and isinstance(v, np.ndarray) and is_floating(v.dtype)
+                    if isinstance(k, str) and isinstance(v, np.ndarray) and is_inexact(v.dtype)
                 }
             )
     return found

@@ -23,7 +23,11 @@ def floating_types(dtype: Any) -> tuple[str, ...]:
     """The names of one or several floating types; Misuse for anything else."""
     if dtype is None:
         return ()
-    return tuple(floating_type(d).name for d in (dtype if isinstance(dtype, tuple | list) else (dtype,)))
+    given = dtype if isinstance(dtype, tuple | list) else (dtype,)
+    for d in given:
+        if isinstance(d, str) and d.startswith("complex"):
+            raise Misuse(f'dtype="{d}" is for a Box: write inputs=gv.Box("n", dtype="{d}"), and leave dtype= out.')
+    return tuple(floating_type(d).name for d in given)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gradverify._method import Excuse, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Finding
-from gradverify.explain.matrix import matrix_entry
+from gradverify.explain.matrix import matrix_entry, output_name
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
 from gradverify.oracles.line import addable
@@ -73,13 +73,8 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
     elif found.about == "input" and found.part < len(f.names):
         name = f.names[found.part]
     else:
-        name = output_name(f, found.part)
+        name = "value" + output_name(f, found.part, len(f.forward(x)))
     return finding(name, found.index, found.left, found.right, found.bar)
-
-
-def output_name(f: Subject, part: int, whole: str = "value") -> str:
-    """An output by the words for the whole value: the part of a complex number, or which one of several it is."""
-    return whole + (f.form.output(part) if f.form is not None else f"[{part}]" if part else "")
 
 
 def wrong_entry(
@@ -89,7 +84,7 @@ def wrong_entry(
     y, w, oracle = x.higher, values["v"].higher, values["D"]
     judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
     try:
-        g = f.pullback(y, w) if f.vjp is not None else None
+        g = f.pullback(y, w) if "vjp" in law.needs else None
     except Broken:
         return None
 

@@ -53,9 +53,7 @@ def matrix_entry(f: Subject, x: Vectors, u: Vectors, oracle: Oracle, *, forward:
         return None
 
 
-def _comparison(
-    f: Subject, y: Vectors, u: Vectors, oracle: Oracle, forward: bool
-) -> Callable[[Vectors], Sides | None]:
+def _comparison(f: Subject, y: Vectors, u: Vectors, oracle: Oracle, forward: bool) -> Callable[[Vectors], Sides | None]:
     """Both sides of <w, Df(y) u>, as a function of w."""
     column = f.pushforward(y, u) if forward else None
 
@@ -95,7 +93,7 @@ def _named(
     step = float(u[k][j])
     cotangent = _cotangent(value, [place]).parts
     if forward:
-        which = f"[{out}]" if len(value) > 1 else ""
+        which = output_name(f, out, len(value))
         at = f"{f.names[k]}[{', '.join(map(str, j))}]" if j else f.names[k]
         cause = f"the tangent u is {step:.9g} at {at}, and 0 elsewhere"
         return Entry(f"pushforward(x, u){which}", i, *sides, cotangent, cause)
@@ -103,3 +101,10 @@ def _named(
     argument, index = f.entry(x, out, i, k, j, f.at)
     claimed, expected, error = (side / step for side in sides)
     return Entry(argument, index, claimed, expected, abs(error), cotangent)
+
+
+def output_name(f: Subject, part: int, count: int) -> str:
+    """Which output of ``count`` this is, as it is written after the value: ``[1]``, ``.imag``."""
+    if f.form is not None:
+        return f.form.output(part)
+    return f"[{part}]" if count > 1 else ""

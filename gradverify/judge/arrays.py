@@ -56,7 +56,7 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
         return Judgement(Outcome.BLUNT, reason="there is nothing to compare: no entry", sight=sight)
     if all(s == "blunt" for s in sight.values()):
         return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
-    return Judgement(Outcome.AGREES, note=hint, sight=sight, smallest=smallest)
+    return Judgement(Outcome.AGREES, note=hint or claim.remark, sight=sight, smallest=smallest)
 
 
 def _faintest(left: Vectors, right: Vectors) -> float:

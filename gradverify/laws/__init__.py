@@ -14,10 +14,16 @@ from gradverify.laws.derivative import (
     pullback_is_linear,
     pullback_is_the_adjoint,
     pullback_is_the_derivative,
+    pullback_of_zero_is_zero,
     pullback_remembers_nothing,
     pushforward_is_the_derivative,
 )
-from gradverify.laws.second_order import hessian_is_symmetric, pushforward_is_linear
+from gradverify.laws.layout import layout_does_not_matter
+from gradverify.laws.second_order import (
+    hessian_is_symmetric,
+    pushforward_is_linear,
+    pushforward_is_shaped_like_the_value,
+)
 from gradverify.laws.specs import DEFAULT, LAWS, SPECS, laws_named, laws_of
 from gradverify.laws.structure import hidden_units_are_balanced
 from gradverify.laws.value import (
@@ -40,12 +46,15 @@ __all__ = [
     "inputs_are_left_unchanged",
     "laws_named",
     "laws_of",
+    "layout_does_not_matter",
     "log_softmax_ignores_a_shift",
     "pullback_is_linear",
     "pullback_is_the_adjoint",
     "pullback_is_the_derivative",
+    "pullback_of_zero_is_zero",
     "pullback_remembers_nothing",
     "pushforward_is_linear",
+    "pushforward_is_shaped_like_the_value",
     "pushforward_is_the_derivative",
     "same_answer_twice",
     "shape_and_dtype_are_kept",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,12 +39,20 @@ def same_answer_twice(f: Subject, x: Vectors, y: Vectors, v: Vectors, u: Vectors
         answer = f.pullback(x, v)
         f.fresh.forward(x)
         f.pullback(y, v)  # not told about y beforehand; what it answers is another law's matter
-        f.fresh.forward(y)
+        f.forward(y)
         yield same_bits(f.fresh.pullback(x, v), answer, "the vjp answers differently the second time")
     if f.jvp is not None:
         once = f.pushforward(x, u)
         yield same_bits(f.fresh.pushforward(x, u), once, "the jvp answers differently the second time", about="output")
-    yield same_bits(f.fresh.forward(x), first, f"{f.name} answers differently the second time", about="output")
+    last = same_bits(f.fresh.forward(x), first, f"{f.name} answers differently the second time", about="output")
+    yield replace(last, remark=_overwritten(f))
+
+
+def _overwritten(f: Subject) -> str:
+    """Which rules hand out one array again and again, in words. Here every answer is copied before the next call."""
+    rules = [f.said(rule) for rule in ("value", "vjp", "jvp") if f.memory is not None and rule in f.memory.reused]
+    says = "every call writes to the array that the call before returned; copy what you keep"
+    return f"{' and '.join(rules)}: {says}" if rules else ""
 
 
 @law

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradverify._claim import Claim, equal
+from gradverify._claim import Claim, equal, same_bits
 from gradverify._law import law
 from gradverify._subject import NOTHING, Broken, Subject
 from gradverify._vectors import Array, Estimate, Vectors
@@ -16,21 +16,36 @@ NAMED = 16  # entries of x up to which the two Hessian entries furthest apart ar
 
 @law(needs=("jvp",), after=("same_answer_twice",))
 def pushforward_is_linear(f: Subject, x: Vectors, u: Vectors, a: float) -> Iterator[Claim]:
-    """pushforward(x, u + a t) = pushforward(x, u) + a pushforward(x, t), with t another tangent than u.
+    """pushforward(x, u + a t) = pushforward(x, u) + a pushforward(x, t)
 
-    A rule that forgets the tangent, squares it, drops its sign or clips it breaks this.
+    For t = u and a = -3 too: a rule that forgets the tangent, squares it, drops its sign or clips it breaks that,
+    in one dimension as well.
     """
-    t = _turned(u)
-    yield equal(f.pushforward(x, u + a * t), f.pushforward(x, u) + a * f.pushforward(x, t), about="output")
+    for t, b in ((u, -3.0), (_turned(u), a)):
+        yield equal(f.pushforward(x, u + b * t), f.pushforward(x, u) + b * f.pushforward(x, t), about="output")
+
+
+@law(needs=("jvp",), floats=True)
+def pushforward_is_shaped_like_the_value(f: Subject, x: Vectors, u: Vectors) -> Iterator[Claim]:
+    """pushforward(x, u) has the shape and the dtype of f(x)."""
+    says = "the forward rule must answer in the value's shape and dtype"
+    yield same_bits(_form(f.pushforward(x, u)), _form(f.forward(x)), says, about="output")
 
 
 @law(needs=(), after=("pullback_is_the_derivative", "pushforward_is_the_derivative"))
 def hessian_is_symmetric(f: Subject, x: Vectors, v: Vectors, w: Vectors) -> Iterator[Claim]:
     """<H v, w> = <v, H w>, where f is a gradient and H its Jacobian.
 
-    Where it is not, there is no function that f could be the gradient of.
+    Where it is not, there is no function that f could be the gradient of. The formula is judged on float64 copies.
     """
-    yield equal(_product(f, x, v, w), _product(f, x, w, v), _furthest_apart(f, x, v))
+    y, v, w = x.higher, v.higher, w.higher
+    says = f"<H v, w> against <v, H w>{_furthest_apart(f, y, v)}"
+    yield equal(_product(f, y, v, w), _product(f, y, w, v), says)
+
+
+def _form(arrays: Vectors) -> Vectors:
+    """dtype and shape of every array, in words."""
+    return Vectors((np.asarray(", ".join(f"{a.dtype.name} {a.shape}" for a in arrays)),))
 
 
 def _product(f: Subject, x: Vectors, v: Vectors, w: Vectors) -> Estimate:
@@ -70,7 +85,7 @@ def _furthest_apart(f: Subject, x: Vectors, v: Vectors) -> str:
     gap = np.nan_to_num(np.abs(h - h.T), nan=np.inf)
     i, j = (int(n) for n in np.unravel_index(int(np.argmax(gap)), gap.shape))
     first, second = (f"{names[part]}{list(index) if index else ''}" for part, index in (places[i], places[j]))
-    return f"most at {first} and {second}: {h[i, j]:.9g} one way round, {h[j, i]:.9g} the other"
+    return f"; H differs most between {first} and {second}: {h[i, j]:.9g} one way round, {h[j, i]:.9g} the other"
 
 
 def _row(f: Subject, x: Vectors, v: Vectors, part: int, index: tuple[int, ...]) -> Array:

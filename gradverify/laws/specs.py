@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from gradverify._errors import Misuse
 from gradverify._law import Law
-from gradverify.laws import contract, derivative, second_order, structure, value
+from gradverify.laws import contract, derivative, layout, second_order, structure, value
 
 DERIVATIVE = (
     derivative.pullback_is_the_derivative,
     derivative.pushforward_is_the_derivative,
     derivative.pullback_is_the_adjoint,
     derivative.pullback_is_linear,
+    derivative.pullback_of_zero_is_zero,
     second_order.pushforward_is_linear,
     derivative.pullback_remembers_nothing,
 )
-CONTRACT = (contract.inputs_are_left_unchanged, contract.shape_and_dtype_are_kept)
+FIRST = (  # what these refuse cannot be judged further
+    contract.same_answer_twice,
+    contract.inputs_are_left_unchanged,
+    layout.layout_does_not_matter,
+)
 STABLE = (contract.finite_in_finite_out,)
-DEFAULT = (contract.same_answer_twice, *DERIVATIVE, *CONTRACT)  # what answers at random cannot be judged further
+SHAPED = (contract.shape_and_dtype_are_kept, second_order.pushforward_is_shaped_like_the_value)
+DEFAULT = (*FIRST, *DERIVATIVE, *SHAPED)
 
 SPECS: dict[str, tuple[Law, ...]] = {
     "softmax": (

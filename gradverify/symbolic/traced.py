@@ -28,6 +28,11 @@ class Traced:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.subject, name)
 
+    @property
+    def fresh(self) -> Traced:
+        """The subject itself: symbols are never remembered."""
+        return self
+
     def forward(self, x: Vectors) -> Vectors:
         """The value at x."""
         out, _ = self.observe("value", x)

@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
             if name not in known:
                 parser.error(f"{name!r} is not known; choose from {', '.join(known)}")
     question = Question(tuple(c for c in CHECKERS if c.name in given.checkers.split(",")), given.quick)
-    print(settings())
+    print(settings(question))
     for name in given.only.split(","):
         start = time.perf_counter()
         print(f"\n## {name}: {TABLES[name].__doc__}\n")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from peers import CHECKERS, Checker
+from peers import Checker
 
 ABSENT = "not installed"
 
@@ -41,7 +41,7 @@ def machine(question: Question) -> str:
     return ", ".join([place, f"NumPy {np.__version__}", *versions])
 
 
-def settings() -> str:
-    """What each checker is asked with."""
-    body = [[c.name, f"{c.library} {c.version()}" if c.version() else ABSENT, c.settings] for c in CHECKERS]
+def settings(question: Question) -> str:
+    """What each of them is asked with."""
+    body = [[c.name, f"{c.library} {c.version()}" if c.version() else ABSENT, c.settings] for c in question.checkers]
     return table(["checker", "version", "settings"], body)

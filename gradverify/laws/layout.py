@@ -1,0 +1,76 @@
+"""Laws about memory: the order in which arrays lie there, and who may write to it, is no part of the mathematics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from gradverify._claim import Claim, equal
+from gradverify._law import law
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import Array, Estimate, Vectors
+
+Arranged = Callable[[Array], Array]
+
+
+@law(needs=(), after=("same_answer_twice", "inputs_are_left_unchanged"), floats=True)
+def layout_does_not_matter(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
+    """Value and gradient are the same however the arrays lie in memory: transposed, reversed, strided or read-only."""
+    for how, arranged in ARRANGEMENTS:
+        z = _each(arranged, x)
+        if z is not None and how in ORDERS:
+            yield _same(lambda z=z: f.forward(z), f.forward(x), f"{f.name}, its inputs {how}", "output")
+        w = _each(arranged, v)
+        if f.vjp is not None and (z is not None or w is not None):
+            asked = (x if z is None else z, v if w is None else w)
+            yield _same(lambda a=asked: f.pullback(*a), f.pullback(x, v), f"the vjp, its arrays {how}", "input")
+    wide = _each(_expanded, v)
+    if f.vjp is not None and wide is not None:
+        dense = Vectors(tuple(np.ascontiguousarray(p) for p in wide), bare=v.bare)
+        yield _same(lambda: f.pullback(x, wide), f.pullback(x, dense), "the vjp, its cotangent expanded", "input")
+
+
+ORDERS = ("transposed (column-major)", "strided and read-only")  # what the function itself is tried in
+
+
+def _column_major(a: Array) -> Array:
+    return np.asfortranarray(a) if a.ndim > 1 else a
+
+
+def _reversed(a: Array) -> Array:
+    every = (slice(None, None, -1),) * a.ndim
+    return np.ascontiguousarray(a[every])[every] if a.size > 1 else a
+
+
+def _strided(a: Array) -> Array:
+    out = np.repeat(a, 2, axis=-1)[..., ::2] if a.size > 1 else a.copy()
+    out.flags.writeable = False
+    return out
+
+
+def _expanded(a: Array) -> Array:
+    """The first slice of a, standing for all of them: strides of 0, as the backward of a sum hands on."""
+    return np.broadcast_to(a[:1], a.shape) if a.ndim and len(a) > 1 else a
+
+
+ARRANGEMENTS: tuple[tuple[str, Arranged], ...] = (
+    (ORDERS[0], _column_major),
+    ("reversed (negative strides)", _reversed),
+    (ORDERS[1], _strided),
+)
+
+
+def _each(arranged: Arranged, arrays: Vectors) -> Vectors | None:
+    """All of them arranged so; None where that changes none."""
+    parts = tuple(arranged(p) for p in arrays)
+    return Vectors(parts, bare=arrays.bare) if any(a is not b for a, b in zip(parts, arrays, strict=True)) else None
+
+
+def _same(ask: Callable[[], Vectors], known: Vectors, what: str, about: str) -> Claim:
+    """The answer to the same numbers in another arrangement; code that raises there, and not else, disagrees."""
+    try:
+        answer = ask()
+    except Broken as failure:
+        return equal(Estimate(1.0), Estimate(0.0), f"{what}: it {failure.what}")
+    return equal(answer, known, what, about="output" if about == "output" else "input")
