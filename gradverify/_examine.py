@@ -86,7 +86,7 @@ def survey(
     if loop.open:
         by.drive(meter.counted(subject), seed, loop)
     for law, tally in loop.pairs:
-        if law.derivative and not tally.findings and set(tally.cells.values()) == {"zero"}:
+        if law.derivative and not tally.findings and {"zero", "faint"} & set(tally.cells.values()):
             _look_beside(law, subject, by, tally, seed)
     shared = (time.perf_counter() - start - sum(tally.seconds for tally in loop.tallies)) / max(len(laws), 1)
     verdicts: list[Verdict] = []
@@ -221,6 +221,9 @@ def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -
     try:
         judged = _prepared(law, point, first=tally.points <= 1)
         tally.reached[trial.cell] = True
+        if law.derivative and not judged:
+            _nothing_to_judge(point, tally)
+            return True
         if law.derivative:
             for k in judged:
                 tally.record(trial.subject.names[k], trial.cell, "blunt")
@@ -247,15 +250,30 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
         kinds = ", ".join(sorted({p.dtype.name for p in y if not is_floating(p.dtype)}))
         way = "gv.check, and gv.suite with convention=, judge its parts" if "complex" in kinds else ""
         raise Undecidable(f"{f.name} returns {kinds}; {way or 'a derivative needs floating outputs'}")
-    if law.derivative and not any(p.size for p in y):
-        raise Undecidable(f"{f.name} returns no entry here")
     if not law.everywhere and not all(bool(np.isfinite(p).all()) for p in y if is_floating(p.dtype)):
         raise Undecidable(f"{f.name} is not finite at {point.trial.where}")
     if f.vjp is None or "v" not in law.quantifiers:
         return point.smooth
-    if law.derivative and not point.claimed:
-        raise Undecidable("every gradient is None" if point.smooth else "no input is a floating array with entries")
-    return point.claimed
+    if law.derivative and point.smooth and not point.claimed:
+        raise Undecidable("every gradient is None")
+    if law.derivative and not point.smooth and not f.domain.smooth:
+        raise Undecidable("no input is a floating array")
+    return point.claimed if any(p.size for p in y) or not law.derivative else _nonzero(point)
+
+
+def _nonzero(point: _Point) -> tuple[int, ...]:
+    """Where the value has no entry: the arguments whose gradient is not 0, as it must be."""
+    g = point.trial.subject.pullback(point.trial.x, point.trial.draw(0, point.smooth)["v"])
+    return tuple(k for k in point.claimed if np.any(g[k]))
+
+
+def _nothing_to_judge(point: _Point, tally: Tally) -> None:
+    """No input, or no output, has an entry, and every gradient is as empty or 0: there is no other derivative."""
+    trial = point.trial
+    tally.trials, tally.decisive = tally.trials + 1, tally.decisive + 1
+    tally.notes.append("no entry of the inputs, or of the value: every gradient is empty or 0, as it must be")
+    for k in trial.subject.domain.smooth:
+        tally.record(trial.subject.names[k], trial.cell, "decisive")
 
 
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
@@ -397,10 +415,16 @@ def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Ta
 
 
 def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int) -> None:
-    """Where the derivative is zero at the only point, a right claim beside it shows that a wrong one would be seen."""
+    """Where derivatives vanish at the only point, a right claim beside it shows that a wrong one would be seen."""
     for trial in by.instruments.beside(subject, seed):
+        lost = [key for key, sight in tally.cells.items() if sight in ("zero", "faint")]
+        if "faint" not in dict(tally.cells).values() and len(lost) < len(tally.cells):
+            return  # a cell that is zero holds beside one that is not
         other = Tally()
-        if _try(law, _Point(trial), by.instruments, other, False) and "decisive" in other.cells.values():
-            tally.notes.append(f"zero at this point; not zero, and right, {trial.where}")
-            tally.cells.update({key: sight for key, sight in other.cells.items() if sight == "decisive"})
-            return
+        _try(law, _Point(trial), by.instruments, other, False)
+        found = {key: sight for key, sight in other.cells.items() if key in lost and sight == "decisive"}
+        if found and not other.findings:
+            names = ", ".join(name for name, _ in found)
+            how = "zero" if all(tally.cells[key] == "zero" for key in found) else "no more than rounding"
+            tally.notes.append(f"{names}: {how} at this point; more than that, and right, {trial.where}")
+            tally.cells.update(found)

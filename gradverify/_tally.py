@@ -15,7 +15,7 @@ from gradverify._law import Law
 from gradverify._subject import Subject
 from gradverify._verdict import Finding, Status, Verdict
 
-RANK = {"blunt": 0, "zero": 1, "decisive": 2}
+RANK = {"blunt": 0, "faint": 1, "zero": 2, "decisive": 3}
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _status(law: Law, tally: Tally) -> tuple[Status, str]:
         return Status.UNDECIDED, tally.stopped
     if not tally.cells:
         return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
-    blunt = [key for key, sight in tally.cells.items() if sight == "blunt"]
+    blunt = [key for key, sight in tally.cells.items() if sight in ("blunt", "faint")]
     if law.derivative:
         blunt += [("every input", cell) for cell, reached in tally.reached.items() if not reached]
     if blunt:

@@ -32,6 +32,7 @@ from gradverify.points import KINDS, Seeded, point
 FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
 GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
+MODERATE = 2  # points of moderate values tried in place of a given one where every derivative vanishes
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
 
 
@@ -73,7 +74,7 @@ class Floats:
         return self.trial(subject.given(options), _given(subject), "the given inputs", seed, (0,))
 
     def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:
-        """The given point moved by about 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways."""
+        """The given point moved by about 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways; then moderate ones."""
         if not subject.domain.fixed:
             return
         x = _given(subject)
@@ -85,6 +86,15 @@ class Floats:
                 moved = x[k].astype(np.float64) + far
                 parts[k] = relaid(np.asarray(np.clip(moved, low, high).astype(x[k].dtype)), x[k])
             yield self.trial(subject, Vectors(tuple(parts)), f"{distance:+.0e} beside it", seed, (1, number))
+        for number in range(MODERATE):
+            parts, source = list(x.parts), Seeded(np.random.default_rng([seed, 2, number]))
+            for k in subject.domain.smooth:
+                low, high = subject.domain.bounds(k)
+                kind = tuple(subject.domain.arguments.values())[k].kind
+                places = Domain({"x": Box(x[k].shape, low=low, high=high, kind=kind)})
+                (moved,) = point(places, KINDS[0], x[k].dtype.name, source, ())
+                parts[k] = relaid(moved, x[k])
+            yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
         """What the slopes nearby allow, asked on float64 copies."""

@@ -53,7 +53,8 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
     if worst is not None:
         return worst
     if not sight:
-        return Judgement(Outcome.BLUNT, reason="there is nothing to compare: no entry", sight=sight)
+        same = dict.fromkeys(range(len(left)), "decisive")
+        return Judgement(Outcome.AGREES, sight=same)
     if all(s == "blunt" for s in sight.values()):
         return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
     return Judgement(Outcome.AGREES, note=hint or claim.remark, sight=sight, smallest=smallest)

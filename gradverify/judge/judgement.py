@@ -20,7 +20,8 @@ Sight = Mapping[int, str]
 @dataclass(frozen=True)
 class Judgement:
     """What one claim says. ``sight`` tells for each argument whether a mistake there would have been seen:
-    "decisive", "zero" (both sides vanish within tight bars) or "blunt"; ``smallest`` the least relative mistake
+    "decisive", "zero" (both sides vanish within tight bars), "faint" (not zero, and no larger than
+    rounding of |v||f|) or "blunt"; ``smallest`` the least relative mistake
     seen of each decisive one.
     """
 

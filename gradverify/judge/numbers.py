@@ -110,13 +110,12 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
                 if seen:
                     smallest[k] = max(bar / top, smallest.get(k, 0.0))
             else:
-                natural = naturals_of(w.answer).get(k)
-                size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
                 seen = False
-                if bar <= ZERO * size + TINY:
-                    sight.setdefault(k, "zero")
             if seen:
                 sight[k] = "decisive"
-            else:
-                sight.setdefault(k, "blunt")
+                continue
+            natural = naturals_of(w.answer).get(k)
+            size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
+            vanishes = bar <= ZERO * size + TINY
+            sight.setdefault(k, ("faint" if top > 0 else "zero") if vanishes else "blunt")
     return sight, smallest

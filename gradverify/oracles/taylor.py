@@ -59,7 +59,8 @@ class Remainders:
     @property
     def size(self) -> Array:
         """The larger remainder of the two sides."""
-        return np.abs(self.odd) + np.abs(self.even)
+        larger: Array = np.abs(self.odd) + np.abs(self.even)
+        return larger
 
 
 def remainder_rate(

@@ -173,6 +173,51 @@ def test_matrix_products_hold_and_one_without_conjugates_is_told():
     assert only(one).argument in ("b.real", "b.imag")
 
 
+# -- the conventions are those of the frameworks that they are named after
+
+
+def in_torch(name):
+    torch = pytest.importorskip("torch")
+    inside = {
+        "softmax": lambda z: torch.exp(z) / torch.exp(z).sum(-1, keepdim=True),
+        "born": lambda z: z.abs() ** 2 / (z.abs() ** 2).sum(-1, keepdim=True),
+        "square": lambda z: z**2, "conj": torch.conj, "fft": torch.fft.fft, "abs": torch.abs,
+    }  # fmt: skip
+
+    def vjp(g, z):
+        leaf = torch.tensor(z, requires_grad=True)
+        return torch.autograd.grad(inside[name](leaf), leaf, torch.tensor(g))[0].resolve_conj().numpy()
+
+    return vjp
+
+
+def in_jax(name):
+    jax = pytest.importorskip("jax")
+    jnp = jax.numpy
+    inside = {
+        "softmax": lambda z: jnp.exp(z) / jnp.exp(z).sum(-1, keepdims=True),
+        "born": lambda z: jnp.abs(z) ** 2 / (jnp.abs(z) ** 2).sum(-1, keepdims=True),
+        "square": lambda z: z**2, "conj": jnp.conj, "fft": jnp.fft.fft, "abs": jnp.abs,
+    }  # fmt: skip
+
+    def vjp(g, z):
+        with jax.enable_x64(True):
+            return np.asarray(jax.vjp(inside[name], jnp.asarray(z))[1](jnp.asarray(g))[0])
+
+    return vjp
+
+
+@pytest.mark.parametrize("name", ["square", "softmax", "born", "fft", "abs", "conj"])
+@pytest.mark.parametrize(("framework", "convention"), [(in_torch, "torch"), (in_jax, "jax")])
+def test_a_framework_s_own_gradients_hold_under_the_convention_of_its_name(name, framework, convention):
+    f = RIGHT[name][0]
+    request = {"vjp": framework(name), "inputs": Z, "laws": "pullback_is_the_derivative"}
+    assert gv.check(f, **request, convention=convention).status == "HOLDS"
+    if name != "conj":  # which is its own conjugate, in both of its arguments
+        other = gv.check(f, **request, convention={"torch": "jax", "jax": "torch"}[convention])
+        assert f'write convention="{convention}"' in only(other).cause
+
+
 # -- what has only one of the parts
 
 
@@ -284,7 +329,7 @@ def test_a_product_with_the_hessian_is_a_forward_rule_of_the_gradient_and_symmet
 
 @pytest.mark.parametrize(("vjp", "says"), [
     (lambda g, z: 2 * g.real * z.real, "square's vjp returned float64 for z, which is complex128; the gradient of a"),
-    (lambda g, z: 2 * g.real * z.real, "a complex input is complex, dL/da + i dL/db for z = a + ib, where square itself"),
+    (lambda g, z: 2 * g.real * z.real, "complex input is complex, dL/da + i dL/db for z = a + ib, where square itself"),
     (lambda g, z: square_vjp(g, z)[0], "'s vjp returned shape (3,) for z, which has shape (2, 3)"),
     (lambda g, z: (g, g), "'s vjp returned 2 gradient(s) for 1 input(s); give one for each"),
 ])  # fmt: skip

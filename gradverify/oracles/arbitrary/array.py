@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._vectors import Array
 from gradverify.oracles.arbitrary import linear_algebra
 from gradverify.oracles.arbitrary.number import BINARY, TESTS, UNARY, Number, Work
-from gradverify._vectors import Array
 
 
 class Numbers(np.ndarray[Any, Any]):
@@ -24,11 +24,17 @@ class Numbers(np.ndarray[Any, Any]):
 
     def __array_finalize__(self, other: Any) -> None:
         if isinstance(other, Numbers):
-            self.work = other.work
+            self.__dict__.update(other.__dict__)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "work":  # of an array that NumPy made by itself, as W.dot(x) does
+            return next(a.work for a in self.view(np.ndarray).flat if type(a) is Number)
+        raise AttributeError(name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         work = self.work
-        plain = [inputs[k] if method in ("at", "reduceat") and k == 1 else lifted(a, work) for k, a in enumerate(inputs)]
+        places = 1 if method in ("at", "reduceat") else None  # that one says where, and is no number
+        plain = [a if k == places else lifted(a, work) for k, a in enumerate(inputs)]
         if out is not None:
             kwargs["out"] = tuple(o.view(np.ndarray) if isinstance(o, Numbers) else o for o in out)
         if "initial" in kwargs and kwargs["initial"] is not np._NoValue:

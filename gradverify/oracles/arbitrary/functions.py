@@ -13,7 +13,7 @@ from mpmath import libmp
 
 from gradverify._floating import is_floating
 
-Raw = tuple[Any, Any, Any, Any]
+Raw = Any
 NEAREST = "n"
 GUARD = 12  # bits added where two roundings become one
 WILD = 2**12  # bits before the point: float64 has 1024, and exp, sin ... of more take for ever
@@ -24,16 +24,18 @@ class Refused(Exception):
     """What the arithmetic does not do, or the function must not; the message is a reason of CannotHere."""
 
 
-def exact(value: Any) -> Raw | None:
+def exact(value: Any) -> Raw:
     """This real number without rounding, None if it is none."""
     if isinstance(value, int | np.integer | np.bool_):
         return libmp.from_int(int(value))
-    if isinstance(value, float) or (isinstance(value, np.generic) and value.dtype.itemsize < 8 and is_floating(value.dtype)):
-        return libmp.from_float(float(value))
+    if isinstance(value, float):
+        return libmp.from_float(value)
     if isinstance(value, np.longdouble):
         high = float(value)
-        low = float(value - high) if np.isfinite(value) else 0.0
+        low = float(value - high) if np.isfinite(high) else 0.0
         return libmp.mpf_add(libmp.from_float(high), libmp.from_float(low))
+    if isinstance(value, np.generic) and is_floating(value.dtype):
+        return libmp.from_float(float(value))
     return getattr(value, "_mpf_", None)  # a constant that the user wrote in mpmath
 
 
@@ -265,6 +267,7 @@ BINARY: dict[str, Callable[[Raw, Raw, int], Raw]] = {
 ROUND = frozenset({"rint", "floor", "ceil", "trunc", "floor_divide", "remainder"})
 PLAIN = frozenset({"square", "fabs", "absolute", "sign", "rint", "floor", "ceil", "trunc", "copysign", "heaviside"})
 SPECIAL = frozenset({"erf", "erfc", "ndtr", "gamma", "gammaln", "psi"})
-WEIGHT = {name: 100 if name in SPECIAL else 20 for name in (*UNARY, *BINARY) if name not in PLAIN} | {
-    "sqrt": 3, "divide": 2, "true_divide": 2, "reciprocal": 2, "floor_divide": 2, "remainder": 2,
+WEIGHT = {name: 200 if name in SPECIAL else 25 for name in (*UNARY, *BINARY) if name not in PLAIN} | {
+    "sqrt": 3, "divide": 2, "true_divide": 2, "reciprocal": 2, "floor_divide": 2, "remainder": 2, "logaddexp": 50,
+    "logaddexp2": 50, "expit": 75,
 }  # fmt: skip

@@ -89,7 +89,7 @@ class Number:
     def __init__(self, raw: Raw, work: Work) -> None:
         self.raw, self.work = raw, work
 
-    def partner(self, other: Any) -> Raw | None:
+    def partner(self, other: Any) -> Raw:
         """The other operand as it stands in libmp, None if it is no real number."""
         if type(other) is Number:
             if other.work is not self.work:
@@ -162,7 +162,7 @@ class Number:
 
     def __round__(self, digits: int | None = None) -> Any:
         scale = 1 if digits is None else 10**digits
-        whole = (self * scale).rint()  # type: ignore[attr-defined]
+        whole = (self * scale).rint()
         return int(whole) if digits is None else whole / scale
 
     # -- what NumPy's own scalars have ------------------------------------------------------------------
@@ -214,10 +214,10 @@ class Number:
         raise AttributeError(name)
 
 
-METHODS = frozenset(
-    "sum mean prod max min var std cumsum clip argmax argmin all any dot round take astype reshape ravel flatten "
-    "squeeze transpose tolist fill repeat".split()
-)
+METHODS = frozenset({
+    "sum", "mean", "prod", "max", "min", "var", "std", "cumsum", "clip", "argmax", "argmin", "all", "any", "dot",
+    "round", "take", "astype", "reshape", "ravel", "flatten", "squeeze", "transpose", "tolist", "repeat",
+})  # fmt: skip
 
 
 def _unary(name: str, function: Callable[[Raw, int], Raw]) -> Callable[[Number], Number]:

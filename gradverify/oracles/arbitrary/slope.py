@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gradverify.oracles.arbitrary.run import Line
 
 MOST = 2_000  # entries of all inputs together
-FINEST = 2432  # bits: 2148 from the least float64 to the greatest, 200 for the step, 84 that are left
+FINEST = 2432  # bits: 2098 from the least float64 to the greatest, 200 for the step, 134 that are left
 COARSER = (400, 1280)  # ... of the quotient that must agree; the second where the first loses small terms
 FINE, COARSE = 200, 140  # steps are 2^-200 of the tangent, and 2^-140
 SAME = 60  # bits of agreement, or there is no answer; float64 has 53
@@ -66,7 +66,8 @@ def value(subject: Subject, x: Vectors) -> tuple[Array, ...] | CannotHere:
         fine, coarse = line(FINEST), line(COARSER[1])
     except Refused as failure:
         return CannotHere(f"arbitrary precision: {failure}")
-    if not np.all((fine == coarse) | (abs(fine - coarse) <= _below(abs(fine), SAME))):  # also where both are inf
+    same = (fine == coarse) | (fine != fine) & (coarse != coarse)  # inf and NaN are values
+    if not np.all(same | (abs(fine - coarse) <= _below(abs(fine), SAME))):
         return CannotHere("arbitrary precision: the value is not the same at 385 and at 730 digits")
     ends = np.cumsum([math.prod(shape) for shape in line.shapes])[:-1]
     return tuple(p.reshape(shape) for p, shape in zip(np.split(fine, ends), line.shapes, strict=True))
@@ -82,7 +83,8 @@ class Slopes:
     @property
     def size(self) -> Array:
         """The larger of the two, output by output."""
-        return np.maximum(abs(self.central), abs(self.gap))
+        larger: Array = np.maximum(abs(self.central), abs(self.gap))
+        return larger
 
 
 def _slopes(line: Line, bits: int, k: int, needed: Array) -> Slopes:
@@ -122,14 +124,16 @@ def _bars(line: Line, w: Array, fine: Slopes, needed: Array) -> Array:
     for bits in COARSER:
         coarse = _slopes(line, bits, COARSE, needed)
         bar = abs(fine.central - coarse.central) + abs(fine.gap)
-        open_ = (bar > granted) & (w * bar > shared)
+        loose = (bar > granted) & (w * bar > shared)
         vanishes = fine.size <= _below(coarse.size, CLOSING)
-        if not np.any(open_ & ~vanishes):
-            return np.where(open_, coarse.size + fine.size, bar)
-    j = np.flatnonzero(open_ & ~vanishes)[0]
-    if abs(fine.gap[j]) > _below(abs(fine.central[j]), SAME) and abs(fine.gap[j] - coarse.gap[j]) <= abs(fine.gap[j]) / 2:
-        raise NoSlope(f"the one-sided slopes of output {needed[j]} differ (a kink or a tie)")
-    raise NoSlope(f"the slopes of output {needed[j]} at steps of 10^-42 and 10^-60 differ (a jump, or noise)")
+        if not np.any(loose & ~vanishes):
+            return np.where(loose, coarse.size + fine.size, bar)
+    j = int(np.flatnonzero(loose & ~vanishes)[0])
+    kink = bool(fine.gap[j]) and abs(fine.gap[j] - coarse.gap[j]) <= abs(fine.gap[j]) / 2
+    where = f"of output {needed[j]}"
+    if kink:
+        raise NoSlope(f"the one-sided slopes {where} differ (a kink or a tie)")
+    raise NoSlope(f"the slopes {where} at steps of 10^-42 and 10^-60 differ (a jump, an infinite slope, or noise)")
 
 
 def _same_function(line: Line, y: Vectors, needed: Array) -> None:
@@ -138,26 +142,19 @@ def _same_function(line: Line, y: Vectors, needed: Array) -> None:
 
     if not all(is_number(p.dtype) and p.dtype.kind != "c" for p in y):
         raise NoSlope("the function's own answer is not of real numbers")
-    if not all(np.all(np.isfinite(p[p_needed])) for p, p_needed in _parts(y, needed)):
+    floats = np.concatenate([p.ravel().astype(np.longdouble) for p in y])[needed]
+    if not np.all(np.isfinite(floats)):
         raise NoSlope("the function is not finite here in its own type")
     here = line(COARSER[0])
     if line.shapes != tuple(p.shape for p in y):
         raise NoSlope("the function answers in another shape than for floats")
-    floats = line.numbers(exact(a) for p in y for a in p.flat)[needed]
-    off = abs(floats - here[needed])
-    if np.any(off > _below(np.max(abs(floats), initial=0), NEAR)):
-        eps = max((unit(p.dtype) for p in y), default=0.0) or unit(np.float64)
+    same = line.numbers(exact(a) for a in floats)
+    off = abs(same - here[needed])
+    if np.any(off > _below(np.max(abs(same), initial=0), NEAR)):
+        eps = max(unit(p.dtype) for p in y) or unit(np.float64)
         missed = abs(line(1 - round(math.log2(eps))) - here)[needed]
         if np.any(off > missed * 2.0**NEAR):
             raise NoSlope("the function has another value on these numbers than on floats")
-
-
-def _parts(y: Vectors, needed: Array) -> Any:
-    """Every output, flat, with the places in it that matter."""
-    start = 0
-    for p in y:
-        yield p.ravel(), needed[(needed >= start) & (needed < start + p.size)] - start
-        start += p.size
 
 
 def _sum(numbers: Array) -> Any:
