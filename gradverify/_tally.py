@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from gradverify._errors import Misuse
 from gradverify._law import Law
 from gradverify._subject import Subject
@@ -56,7 +54,7 @@ class Tally:
     trials: int = 0
     decisive: int = 0
     cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
-    smallest: dict[tuple[str, str], float] = field(default_factory=dict)  # the least relative mistake seen there
+    smallest: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)  # point: the least mistake seen
     reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
     left_out: int = 0  # points where the function itself refused, or was not finite
     reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
@@ -72,7 +70,8 @@ class Tally:
         if RANK[sight] >= RANK[self.cells.get(key, "blunt")]:
             self.cells[key] = sight
         if smallest is not None and sight == "decisive":
-            self.smallest[key] = min(smallest, self.smallest.get(key, np.inf))
+            at = self.smallest.setdefault(key, {})  # both directions of a point have to see it
+            at[self.points] = max(float(smallest), at.get(self.points, 0.0))
 
 
 def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -> Verdict:
@@ -94,10 +93,19 @@ def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -
         reason=reason,
         notes=tuple(notes),
         scope=_scope(tally),
-        smallest=max(tally.smallest.values(), default=None),
+        smallest=max(_visible(tally).values(), default=None),
+        visible=_visible(tally),
         derivative=law.derivative,
         seconds=seconds,
     )
+
+
+def _visible(tally: Tally) -> dict[str, float]:
+    """For each argument the least mistake that every decided cell of it would have shown, at its best point."""
+    out: dict[str, float] = {}
+    for (name, _), at in tally.smallest.items():
+        out[name] = max(min(at.values()), out.get(name, 0.0))
+    return out
 
 
 def _scope(tally: Tally) -> str:

@@ -41,6 +41,9 @@ class Estimate:
     error: float = 0.0
     answers: tuple[Weighed, ...] = ()
     source: str = ""
+    scale: float = 0.0  # of a sum that an oracle worked out: the sum of its terms' sizes
+    refutes: float = 0.0  # the least gap that this oracle, looked at again with another, can refute ...
+    share: float = 0.0  # ... and the least share of that scale
     second: Estimate | None = None  # what an oracle of another kind says of the same number
 
     def __post_init__(self) -> None:

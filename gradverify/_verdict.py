@@ -54,9 +54,9 @@ class Finding:
 class Verdict:
     """What a Method says of one law about one subject, and how much that is worth.
 
-    ``trials`` were made, ``decisive`` of them would have seen a mistake; ``smallest`` is the smallest
-    relative mistake of a whole argument that every decided cell would have shown. ``reason`` says why
-    it is UNDECIDED.
+    ``trials`` were made, ``decisive`` of them would have seen a mistake. ``visible`` is, for each argument,
+    the least mistake in its largest entry, as a share of it, that would have been seen (right within a factor
+    of 3: the directions are random); ``smallest`` is the greatest of these. ``reason`` says why it is UNDECIDED.
     """
 
     subject: str
@@ -71,6 +71,7 @@ class Verdict:
     notes: tuple[str, ...] = ()
     scope: str = ""
     smallest: float | None = None
+    visible: Mapping[str, float] = field(default_factory=dict)
     derivative: bool = False
     seconds: float = 0.0
 

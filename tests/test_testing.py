@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutants import GRADIENT
 
 import gradverify as gv
 from gradverify import nn, testing
@@ -132,8 +133,8 @@ def test_every_operation_of_nn_passes_with_its_spec(op, project):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_every_spec_is_promised_by_an_operation_or_the_network(spec):
-    assert any(subject.spec == spec for subject in (*nn.OPS, nn.network((3, 2))))
+def test_every_spec_is_promised_by_an_operation_the_network_or_a_gradient(spec):
+    assert any(subject.spec == spec for subject in (*nn.OPS, nn.network((3, 2)), GRADIENT))
 
 
 def test_a_network_and_its_parts_pass(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -180,8 +181,10 @@ class Matrix:
 
         A gradient has the entries of its argument, and is called by its name.
         """
-        y = outputs(self.label, self.f(*map(clone, x), **options))
-        block = self.blocks(tuple(map(clone, x)), options, [p.shape for p in y], not y.bare)[out][inn]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y = outputs(self.label, self.f(*map(clone, x), **options))
+            block = self.blocks(tuple(map(clone, x)), options, [p.shape for p in y], not y.bare)[out][inn]
         if block is None or math.prod(block.out) == 1:
             return self.domain.names[inn], j
         return block.place(i, j)
@@ -190,8 +193,7 @@ class Matrix:
         self, inputs: tuple[Any, ...], options: Mapping[str, Any], outs: list[Index], several: bool
     ) -> list[list[Block | None]]:
         """A row for each output: a Block for each input, or None where it is not differentiated."""
-        found = self.rule(*inputs, **options)
-        found = found.toarray() if hasattr(found, "toarray") else found
+        found = _dense(self.rule(*inputs, **options))
         if several and len(inputs) > 1 and isinstance(found, np.ndarray) and found.ndim == 2:
             return self._cut(found, outs, inputs)
         rows = self._picked(found, len(outs), several, "output", "returned")
@@ -238,7 +240,13 @@ class Matrix:
         return [[block(i, k) if k in smooth else None for k in range(len(inputs))] for i in range(len(outs))]
 
 
+def _dense(found: Any) -> Any:
+    """A sparse matrix, or a ``np.matrix``, as an array; anything else as it is."""
+    found = found.toarray() if hasattr(found, "toarray") else found
+    return np.asarray(found) if isinstance(found, np.matrix) else found
+
+
 def _floating(cell: Any, x: Any) -> Array:
     """An array of floats: whole numbers take the input's type."""
-    j = np.asanyarray(cell.toarray() if hasattr(cell, "toarray") else cell)
+    j = np.asanyarray(_dense(cell))
     return np.asanyarray(j.astype(x.dtype)) if j.dtype.kind in "iub" else j

@@ -31,7 +31,7 @@ def judge(claim: Claim) -> Judgement:
     if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
         for rounding in levels[1:]:
             found = weighed_up(claim, claim.left, claim.right, rounding)
-            if found.outcome is not Outcome.DISAGREES or math.isinf(found.gap):
+            if not found.gap > found.bar or math.isinf(found.gap):
                 break
         return found
     raise TypeError(

@@ -9,12 +9,14 @@ import numpy as np
 
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
+from gradverify._subject import step_of
 from gradverify._vectors import Estimate, Weighed, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import Rounding, naturals_of, size_of
+from gradverify.judge.rounding import Rounding, measured_rounding, naturals_of, size_of
 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
+SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
@@ -27,7 +29,12 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
         gap = left.value - right.value if claim.relation == "at most" else abs(left.value - right.value)
     if not math.isfinite(left.value):
         return _not_finite(left, right)
-    sight, smallest = _sight_along(weighed, bar)
+    terms = [t for w in weighed for t in _terms(w).values()]
+    limit = max(right.refutes, right.share * max(right.scale, sum(terms)))
+    least = max(bar, right.refutes)
+    if right.source and gap > SUSPICIOUS * max(least, limit):  # its own rounding may be what counts
+        least = max(least, left.error + right.error + sum(_rounding_along(w, measured_rounding) for w in weighed))
+    sight, smallest = _sight_along(weighed, bar, least, right.share)
     if not weighed:
         sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
         sight = {-1: "decisive" if sharp else "blunt"}
@@ -41,14 +48,16 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
             return found
         reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
         return replace(found, outcome=Outcome.BLUNT, reason=reason)
-    excuse = _blunt_oracle(left, right, gap, weighed)
+    excuse = _blunt_oracle(left, right, gap, limit, weighed)
     return replace(found, outcome=Outcome.BLUNT if excuse else Outcome.DISAGREES, reason=excuse, note=claim.what)
 
 
-def _blunt_oracle(left: Estimate, right: Estimate, gap: float, weighed: tuple[Weighed, ...]) -> str:
+def _blunt_oracle(left: Estimate, right: Estimate, gap: float, limit: float, weighed: tuple[Weighed, ...]) -> str:
     """Why the oracle behind the right side may not refute, or nothing."""
     if not right.source:
         return ""
+    if gap < limit:
+        return f"a gap of {gap:.1e}, and no oracle here confirms less than {limit:.1e}"
     if right.error > BLUNT * gap:
         return f"the oracle's error {right.error:.1e} is not far below the gap {gap:.1e}"
     second = right.second
@@ -81,6 +90,30 @@ def _not_finite(left: Estimate, right: Estimate) -> Judgement:
     )
 
 
+def _terms(w: Weighed) -> dict[int, float]:
+    """For each part the sum of the sizes of an inner product's terms."""
+    pairs = enumerate(zip(w.answer.parts, w.along or (), strict=False))
+    return {
+        k: abs(w.weight) * float(np.sum(np.abs(g) * np.abs(u), dtype=np.float64))
+        for k, (g, u) in pairs
+        if g.size and u.size
+    }
+
+
+def _largest(w: Weighed, k: int) -> float:
+    """The usual size of the largest entry of part k, each times its step: which is largest depends on the cotangent.
+
+    It is taken for the geometric mean of the largest and the root mean square. A step is the usual one, or
+    what the direction has where that is shorter.
+    """
+    g, u = w.answer.parts[k], np.abs(w.along[k] if w.along is not None else np.zeros(0))
+    like = k < len(w.answer.x) and w.answer.x[k].shape == g.shape
+    steps = step_of(w.answer.x[k]) if like else u
+    sizes = np.abs(wide(g)) * np.where(2 * u >= steps, steps, u)
+    top = sizes.max()
+    return float(top * np.mean((sizes / top) ** 2) ** 0.25) if top > 0 else 0.0
+
+
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
     if w.along is None:
         return 0.0
@@ -92,8 +125,14 @@ def _rounding_along(w: Weighed, rounding: Rounding) -> float:
     return abs(w.weight) * total
 
 
-def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, str], dict[int, float]]:
-    """Would a reference fault of each argument have moved its side beyond the bar?"""
+def _sight_along(
+    weighed: tuple[Weighed, ...], bar: float, least: float, share: float
+) -> tuple[dict[int, str], dict[int, float]]:
+    """Would a reference fault of each argument have moved its side beyond the bar; and which is the least that would?
+
+    The least is told for the argument's largest entry, and a step of its usual size along it; what is not
+    settled along all arguments at once is asked for each alone, so that no other's terms count.
+    """
     sight: dict[int, str] = {}
     smallest: dict[int, float] = {}
     for w in weighed:
@@ -108,7 +147,8 @@ def _sight_along(weighed: tuple[Weighed, ...], bar: float) -> tuple[dict[int, st
             if top > 0:
                 seen = bar < fault * top
                 if seen:
-                    smallest[k] = max(bar / top, smallest.get(k, 0.0))
+                    gap = max(least, share * _terms(w)[k])
+                    smallest[k] = max(gap / (abs(w.weight) * _largest(w, k)), smallest.get(k, 0.0))
             else:
                 seen = False
             if seen:

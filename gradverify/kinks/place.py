@@ -109,5 +109,6 @@ def convention(place: Place, g: Array, slopes: Array) -> str:
     i = int(np.argmax(np.ptp(slopes, axis=0)))
     k, index = place.entry(i)
     name = place.f.names[k] + (str(list(index)) if index else "")
-    low, high = slopes[:, i].min(), slopes[:, i].max()
-    return f"a kink at {name}: {g[i]:.3g} is claimed, any value from {low:.3g} to {high:.3g} is valid"
+    low, high = slopes[:, i].min() + 0.0, slopes[:, i].max() + 0.0  # no -0
+    claimed = g[i] + 0.0
+    return f"a kink at {name}: {claimed:.3g} is claimed, any value from {low:.3g} to {high:.3g} is valid"

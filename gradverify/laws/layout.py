@@ -44,7 +44,7 @@ def _reversed(a: Array) -> Array:
 
 
 def _strided(a: Array) -> Array:
-    out = np.repeat(a, 2, axis=-1)[..., ::2] if a.size > 1 else a.copy()
+    out = np.repeat(a, 2, axis=-1)[..., ::2] if a.size > 1 else np.array(a)
     out.flags.writeable = False
     return out
 

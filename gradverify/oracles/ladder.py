@@ -9,6 +9,7 @@ import numpy as np
 
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify.judge.numbers import BLUNT
 from gradverify.oracles import complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat
 
@@ -28,13 +29,27 @@ class Ladder:
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, f'(x) u> with its error, and ``second``, the opinion of another oracle, where there is one."""
         try:
-            return self._directional(subject, x, u, v)
+            found = self._directional(subject, x, u, v)
+            return self._with_limits(found, subject, x, u) if isinstance(found, Estimate) else found
         except Broken as failure:
             return CannotHere(str(failure))
+
+    def _with_limits(self, found: Estimate, subject: Subject, x: Vectors, u: Vectors) -> Estimate:
+        """The estimate with the least gap that a second look can confirm: its oracle's bar has to be far below."""
+        if "higher" not in self.memo:
+            self.memo["higher"] = not extended.refused(Line(subject, x, u, flat(subject.forward(x))))
+        second = "longdouble" if self.memo["higher"] else "float64"
+        sharper = found.source == "float64 differences" and self.memo["higher"]
+        return replace(
+            found,
+            refutes=0.0 if sharper else found.error / BLUNT,
+            share=finite_difference.TARGET[second] / BLUNT,
+        )
 
     def _directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         here = (id(subject.memory), str(subject.at)) if self._trusting(subject) else tuple(map(id, x.parts))
         if self.memo.get("here") != here:
+            self.memo.clear()
             self.memo.update(here=here, keep=(subject.memory, x), analytic=None)
         line = Line(subject, x, u, flat(subject.forward(x)))
         weights = flat(v).astype(np.float64)

@@ -54,7 +54,7 @@ class Remainders:
     even: Array
     movement: Array
     rounding: float
-    scale: float  # sum |v||f'u|, what a mistake is small beside
+    scale: Array  # sum |v||f'u| as each step sees it: what a mistake is small beside
 
     @property
     def size(self) -> Array:
@@ -81,7 +81,7 @@ def remainder_rate(
         return found
     own = limits(np.dtype(coarsest(x, tuple(k for k, d in enumerate(u) if d.size))))
     underflow = own.subnormal * sum(float(np.abs(d).sum()) for d in u)
-    least = max(SEEN, ROUNDINGS * own.eps) * found.scale + ROUNDINGS * underflow + slack
+    least: Array = max(SEEN, ROUNDINGS * own.eps) * found.scale + ROUNDINGS * underflow + slack
     return wrong(found, least) or right(found, least) or nothing(found)
 
 
@@ -92,10 +92,11 @@ def remainders(subject: Subject, x: Vectors, u: Vectors, v: Vectors, slope: floa
     weights = weights[kept]
 
     def outputs(t: float) -> Array:
-        return flat(subject.forward(moved(x, u, t, np.float64)))[kept]
+        found: Array = flat(subject.forward(moved(x, u, t, np.float64)))[kept]
+        return found
 
     f0 = outputs(0.0)
-    awake, slopes, rows = np.zeros(f0.shape, bool), np.zeros(f0.shape), []
+    awake, rows = np.zeros(f0.shape, bool), []
     with np.errstate(all="ignore"):
         for h in STEPS:
             ahead, behind = outputs(h).astype(np.longdouble) - f0, outputs(-h).astype(np.longdouble) - f0
@@ -103,19 +104,18 @@ def remainders(subject: Subject, x: Vectors, u: Vectors, v: Vectors, slope: floa
             if np.any(awake & still):
                 break  # below the spacing of that output the slope is not seen any more, and looks like 0
             awake |= ~still
-            slopes = np.abs(ahead - behind) / (2 * h)
             a, b = float(weights @ ahead), float(weights @ behind)
-            rows.append((h, (a - b) / 2 - h * slope, (a + b) / 2, max(abs(a), abs(b))))
+            scale = float(np.abs(weights) @ np.abs(ahead - behind)) / (2 * h)
+            rows.append((h, (a - b) / 2 - h * slope, (a + b) / 2, max(abs(a), abs(b)), scale))
         spacing = 4 * limits(f0.dtype).eps * float(np.abs(weights) @ np.abs(f0)) if f0.dtype.kind == "f" else 0.0
-        scale = float(np.abs(weights) @ slopes)
-    if len(rows) < RUN or not np.all(np.isfinite(rows)) or not np.isfinite(scale):
+    if len(rows) < RUN or not np.all(np.isfinite(rows)):
         return CannotHere("Taylor remainder: the function is not finite, or does not move, at too many steps")
-    h, odd, even, movement = np.array(rows).T
-    return Remainders(h, odd, even, movement, max(spacing, float(np.abs(even[-3:]).max())), scale)
+    h, odd, even, movement, scales = np.array(rows).T
+    return Remainders(h, odd, even, movement, max(spacing, float(np.abs(even[-3:]).max())), scales)
 
 
-def wrong(found: Remainders, least: float) -> Rate | None:
-    """The rate of 1 that an error of more than ``least`` shows, None if it does not."""
+def wrong(found: Remainders, least: Array) -> Rate | None:
+    """The rate of 1 that an error of more than ``least`` (as each step sees it) shows, None if it does not."""
     seen = np.flatnonzero(np.abs(found.odd) > ABOVE * found.rounding)
     if not seen.size:
         return None
@@ -127,18 +127,19 @@ def wrong(found: Remainders, least: float) -> Rate | None:
     smooth = abs(found.even[last]) <= max(ODD * abs(found.odd[last]), found.rounding)
     # Of a rounded function, small steps see single stairs; then the claim explains the movement at larger ones.
     explained = (found.size < found.h * excess / 4) & (found.size < found.movement / 2)
-    if last - first + 1 < RUN or excess <= least or not smooth or np.any(explained[:first]):
+    if last - first + 1 < RUN or excess <= least[last] or not smooth or np.any(explained[:first]):
         return None
-    return told(found, slice(first, last + 1), "wrong", ", not h^2")
+    return told(found, slice(last + 1 - RUN, last + 1), "wrong", ", not h^2")
 
 
-def right(found: Remainders, least: float) -> Rate | None:
+def right(found: Remainders, least: Array) -> Rate | None:
     """The rate of 2 or more down to where rounding hides it, or that rounding hides it at once; None if neither."""
     for floor in (ABOVE * found.rounding + 0 * found.h, ABOVE * found.rounding + least * found.h):
         seen = np.flatnonzero(found.size > floor)
         last = int(seen[-1]) if seen.size else -1
-        bound = found.size[last] / found.h[last] if last >= FEW - 1 else (floor / found.h)[last + 1]
-        if bound > BOUND * found.scale:
+        place = last if last >= FEW - 1 else last + 1
+        bound = max(found.size[place], floor[place]) / found.h[place]
+        if bound > BOUND * found.scale[place]:
             continue
         if last < FEW - 1:
             why = "the Taylor remainder is within rounding at all but a few steps"

@@ -48,7 +48,9 @@ class Sparse:
         return self.dense
 
 
-@pytest.mark.parametrize("hess", [flat_hess, whole_hess, lambda x: Sparse(flat_hess(x))])
+@pytest.mark.parametrize(
+    "hess", [flat_hess, whole_hess, lambda x: Sparse(flat_hess(x)), lambda x: np.asmatrix(flat_hess(x))]
+)
 def test_the_hessian_by_a_matrix_is_flat_or_whole_or_sparse(hess):
     report = gv.check(half_square, grad=half_square_grad, hess=hess, inputs=gv.Box("n 3"))
     assert report.ok, str(report)

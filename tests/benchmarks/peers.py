@@ -1,7 +1,7 @@
-"""Every checker here is asked the same thing: is this NumPy function's pullback right at this point?
+"""Every checker here is asked whether one NumPy function's pullback is right at one point, and answers with a word.
 
-Each gets the pair in its own framework, with its own defaults, and answers with one word. What a checker does not
-let one choose (the cotangent, the direction) it chooses itself.
+Each gets the pair in its own framework, and is asked with its own defaults. What a checker does not let one choose
+(the cotangent, the direction) it chooses itself.
 """
 
 from __future__ import annotations

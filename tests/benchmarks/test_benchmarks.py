@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,21 +10,32 @@ from pathlib import Path
 import pytest
 
 JUDGE = Path(__file__).with_name("judge.py")
-GROUPS = {"valid": "8", "invalid": "16", "right beside it": "8", "wrong beside it": "8"}
 
 
 def judged(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(JUDGE), *words], capture_output=True, text=True, timeout=60)
 
 
-def test_the_quick_table_of_kinks_has_its_rows_and_no_wrong_word():
-    done = judged("--quick", "--only", "kinks", "--checkers", "gradverify")
+@pytest.fixture
+def verdicts(monkeypatch):
+    monkeypatch.syspath_prepend(str(JUDGE.parent))
+    return importlib.import_module("verdicts")
+
+
+def lines(verdicts, cases):
+    """What is printed of these cases, gradverify alone asked."""
+    corners = importlib.import_module("corners")
+    question = verdicts.Question(importlib.import_module("peers").CHECKERS[:1])
+    asked = verdicts.ask([corners.corner("relu", 0, *words, **way) for *words, way in cases], question)
+    return "\n".join(verdicts.verdicts("function", asked, question, verdicts.by(asked, "group")))
+
+
+def test_the_command_prints_a_table_with_a_row_for_every_function():
+    done = judged("--quick", "--only", "cost", "--checkers", "gradverify")
     assert done.returncode == 0, done.stderr
-    found = dict(re.findall(r"^\| (.+?) +\| (\d+/\d+)", done.stdout, re.MULTILINE))
-    assert {k: v.split("/")[1] for k, v in found.items() if k in GROUPS} == GROUPS
-    assert "- accepts" not in done.stdout
-    assert "- rejects" not in done.stdout
-    assert sum(int(found[k].split("/")[0]) for k in GROUPS) >= 0.6 * sum(map(int, GROUPS.values())), done.stdout
+    assert "## cost: What a verdict costs at one usual float64 point of a smooth function." in done.stdout
+    rows = [line.split("|")[1].strip() for line in done.stdout.splitlines() if line.startswith("|")]
+    assert rows[-5:] == ["exp", "sin", "tanh", "arctan", "median"]
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():
@@ -33,10 +44,19 @@ def test_an_unknown_name_is_refused_with_those_there_are():
     assert (done.returncode, done.stderr) == (2, "no case is called 'softmax (no such fault)'\n")
 
 
-@pytest.fixture
-def verdicts(monkeypatch):
-    monkeypatch.syspath_prepend(str(JUDGE.parent))
-    return __import__("verdicts")
+def test_right_verdicts_at_a_kink_are_counted_by_function_and_by_group(verdicts):
+    told = lines(verdicts, [("0", "valid", {"at": 0.0}), ("1", "valid", {"at": 1.0}), ("2", "invalid", {"at": 2.0})])
+    for row in ("| relu     | 3/3        |", "| valid    | 2/2        |", "| invalid  | 1/1        |"):
+        assert row in told
+    assert "gradverify's verdict is not right in 0 of 3." in told
+
+
+def test_a_case_that_is_called_what_it_is_not_is_listed_with_the_line_that_prints_its_report(verdicts):
+    told = lines(verdicts, [("0", "invalid", {"at": 0.0}), ("2", "valid", {"at": 2.0})])
+    assert "| relu     | 0/2        |" in told
+    assert "gradverify's verdict is not right in 2 of 2:" in told
+    assert "- accepts: `python tests/benchmarks/judge.py --case 'relu: 0, seed 0'`" in told
+    assert "- rejects: `python tests/benchmarks/judge.py --case 'relu: 2, seed 0'`" in told
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -1,10 +1,13 @@
-"""The arbitrary-precision oracle decides slopes far below float64's spacing, and never answers for code that left it."""
+"""Slopes far below the spacing of f are decided by its own code on hundreds of digits; code that leaves is refused."""
 
 from __future__ import annotations
 
 import functools
 import math
 import struct
+import subprocess
+import sys
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -13,8 +16,9 @@ from mpmath import mp
 
 import gradverify as gv
 from gradverify._vectors import CannotHere, Estimate, Vectors
-from gradverify.oracles.arbitrary import Arbitrary, value
+from gradverify.oracles.arbitrary import Arbitrary, functions, value
 from gradverify.oracles.line import tangent
+from gradverify.points import KINDS, Seeded, point
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -27,7 +31,7 @@ def ask(f, x, *, seed=0, v=None, **at):
     x = np.asarray(x, float)
     rng = np.random.default_rng(seed)
     u = tangent(subject(f, x, **at), Vectors((x,)), rng, (0,))
-    v = rng.standard_normal(np.shape(f(x))) if v is None else np.asarray(v, float)
+    v = rng.standard_normal(np.shape(f(x.copy()))) if v is None else np.asarray(v, float)
     return Arbitrary().directional(subject(f, x, **at), Vectors((x,)), u, Vectors((v,), bare=True)), u[0], v
 
 
@@ -46,7 +50,9 @@ def truth(f, x, u, v, digits=120):
 def off(found, true):
     """How far the answer is from the truth, in units of its own error."""
     with mp.workdps(50):
-        return float(abs(mp.mpf(found.value) - true) / mp.mpf(found.error)) if found.error else float(found.value != true)
+        return (
+            float(abs(mp.mpf(found.value) - true) / mp.mpf(found.error)) if found.error else float(found.value != true)
+        )
 
 
 def each(f):
@@ -61,14 +67,16 @@ def rows(f):
 REAL, POSITIVE, UNIT, ABOVE = (lambda x: x), np.abs, (lambda x: x / (1 + np.abs(x))), (lambda x: 1 + np.abs(x))
 ENTRYWISE = {
     "sin": (np.sin, mp.sin, REAL), "cos": (np.cos, mp.cos, REAL), "tan": (np.tan, mp.tan, UNIT),
-    "exp": (np.exp, mp.exp, REAL), "expm1": (np.expm1, mp.expm1, REAL), "exp2": (np.exp2, lambda t: mp.mpf(2) ** t, REAL),
+    "exp": (np.exp, mp.exp, REAL), "expm1": (np.expm1, mp.expm1, REAL),
+    "exp2": (np.exp2, lambda t: mp.mpf(2) ** t, REAL),
     "log": (np.log, mp.log, POSITIVE), "log1p": (np.log1p, lambda t: mp.log(1 + t), POSITIVE),
     "log2": (np.log2, lambda t: mp.log(t, 2), POSITIVE), "log10": (np.log10, mp.log10, POSITIVE),
     "sqrt": (np.sqrt, mp.sqrt, POSITIVE), "cbrt": (np.cbrt, lambda t: mp.sign(t) * mp.cbrt(abs(t)), REAL),
     "square": (np.square, lambda t: t**2, REAL), "reciprocal": (np.reciprocal, lambda t: 1 / t, REAL),
     "sinh": (np.sinh, mp.sinh, REAL), "cosh": (np.cosh, mp.cosh, REAL), "tanh": (np.tanh, mp.tanh, REAL),
     "arcsin": (np.arcsin, mp.asin, UNIT), "arccos": (np.arccos, mp.acos, UNIT), "arctan": (np.arctan, mp.atan, REAL),
-    "arcsinh": (np.arcsinh, mp.asinh, REAL), "arccosh": (np.arccosh, mp.acosh, ABOVE), "arctanh": (np.arctanh, mp.atanh, UNIT),
+    "arcsinh": (np.arcsinh, mp.asinh, REAL), "arccosh": (np.arccosh, mp.acosh, ABOVE),
+    "arctanh": (np.arctanh, mp.atanh, UNIT),
     "absolute": (np.abs, abs, REAL), "cube": (lambda x: x**3, lambda t: t**3, REAL),
     "power": (lambda x: x**2.5, lambda t: t ** mp.mpf(2.5), POSITIVE),
     "exponential": (lambda x: 1.5**x, lambda t: mp.mpf(1.5) ** t, REAL),
@@ -99,18 +107,18 @@ def test_the_truth_lies_within_the_error_at_every_scale(name):
     for seed, scale in enumerate(SCALES):
         x = into(scale * np.random.default_rng(seed).standard_normal(3))
         with np.errstate(all="ignore"):
-            if not np.all(np.isfinite(f(x))):
-                continue  # exp at 1e3
-            asked += 1
             found, u, v = ask(f, x, seed=seed)
+        if isinstance(found, CannotHere) and ("not finite" in found.reason or "does not answer" in found.reason):
+            continue  # exp at 1e3; a maximum that is its constant
+        asked += 1
         if isinstance(found, CannotHere):
             continue
         answered += 1
         true = truth(each(exact), x, u, v, digits=900 if scale >= 30 else 120)
         assert off(found, true) <= 1, (scale, found, true)
         assert found.error <= EPS * abs(found.value) + 2.0**-1074, scale  # nothing but the float that holds it
-    assert asked >= 5
-    assert answered >= asked - (name in ("fraction", "where", "maximum", "clip")), "only a step over a stair may be refused"
+    assert answered == asked >= 2
+    assert answered >= 5 or name in ("maximum", "clip")
 
 
 def matrix(x):
@@ -148,7 +156,11 @@ def cross_entropy(x):
 
 
 def mp_cross_entropy(x):
-    terms = [mp.mpf(t) * (a - mp.log(sum(map(mp.exp, r)))) for r, labels in zip(x, T, strict=True) for a, t in zip(r, labels, strict=True)]
+    terms = [
+        mp.mpf(t) * (a - mp.log(sum(map(mp.exp, r))))
+        for r, labels in zip(x, T, strict=True)
+        for a, t in zip(r, labels, strict=True)
+    ]
     return -sum(terms) / len(x)
 
 
@@ -173,7 +185,9 @@ def in_place(x):
 
 def mp_in_place(x):
     centred = [[t - sum(row) / len(row) for t in row] for row in x]
-    return [[mp.mpf(2), *(t * mp.mpf(0.1) if t < 0 else t for t in row[1:]), *([mp.mpf(0)] * len(row))] for row in centred]
+    return [
+        [mp.mpf(2), *(t * mp.mpf(0.1) if t < 0 else t for t in row[1:]), *([mp.mpf(0)] * len(row))] for row in centred
+    ]
 
 
 T = np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 0.0], [0.0, 0.125, 0.875]])
@@ -186,8 +200,12 @@ WHOLE = {
     "deviation": (lambda x: x.std(axis=1), rows(lambda r: mp.sqrt(mp_variance(r)))),
     "mean": (lambda x: np.mean(x * x), lambda x: sum(t * t for r in x for t in r) / 9),
     "product": (lambda x: np.prod(x, axis=1), rows(lambda r: r[0] * r[1] * r[2])),
-    "running sum": (lambda x: np.cumsum(np.sin(x), axis=1), rows(lambda r: [sum(map(mp.sin, r[: i + 1])) for i in range(3)])),
-    "sort": (lambda x: np.sort(x, axis=1) * [1.0, 2.0, 3.0], rows(lambda r: [(i + 1) * t for i, t in enumerate(sorted(r))])),
+    "running sum": (
+        lambda x: np.cumsum(np.sin(x), axis=1), rows(lambda r: [sum(map(mp.sin, r[: i + 1])) for i in range(3)]),
+    ),
+    "sort": (
+        lambda x: np.sort(x, axis=1) * [1.0, 2.0, 3.0], rows(lambda r: [(i + 1) * t for i, t in enumerate(sorted(r))]),
+    ),
     "largest": (lambda x: x.max(axis=1) - np.min(x, axis=1), rows(lambda r: max(r) - min(r))),
     "argmax": (lambda x: np.take_along_axis(x, np.argmax(x, 1)[:, None], 1) ** 2, rows(lambda r: [max(r) ** 2])),
     "product of matrices": (lambda x: x @ W, lambda x: (matrix(x) * matrix(W)).tolist()),
@@ -196,12 +214,18 @@ WHOLE = {
     "outer": (lambda x: np.outer(x[0], x[1]), lambda x: [[a * b for b in x[1]] for a in x[0]]),
     "trace": (lambda x: np.trace(x @ x), lambda x: sum((matrix(x) ** 2)[i, i] for i in range(3))),
     "norm": (np.linalg.norm, lambda x: mp.sqrt(sum(t * t for r in x for t in r))),
-    "stack": (lambda x: np.stack([x[0] * x[1], np.exp(x[2])]), lambda x: [[a * b for a, b in zip(x[0], x[1], strict=True)], [mp.exp(t) for t in x[2]]]),
+    "stack": (
+        lambda x: np.stack([x[0] * x[1], np.exp(x[2])]),
+        lambda x: [[a * b for a, b in zip(x[0], x[1], strict=True)], [mp.exp(t) for t in x[2]]],
+    ),
     "solve": (lambda x: np.linalg.solve(x, W), lambda x: (matrix(x) ** -1 * matrix(W)).tolist()),
     "inverse": (np.linalg.inv, lambda x: (matrix(x) ** -1).tolist()),
     "determinant": (np.linalg.det, lambda x: mp.det(matrix(x))),
     "log determinant": (lambda x: np.linalg.slogdet(x)[1], lambda x: mp.log(abs(mp.det(matrix(x))))),
-    "cholesky": (lambda x: np.linalg.cholesky((x + x.T) / 2 + 4 * np.eye(3)), lambda x: mp.cholesky((matrix(x) + matrix(x).T) / 2 + 4 * mp.eye(3)).tolist()),
+    "cholesky": (
+        lambda x: np.linalg.cholesky((x + x.T) / 2 + 4 * np.eye(3)),
+        lambda x: mp.cholesky((matrix(x) + matrix(x).T) / 2 + 4 * mp.eye(3)).tolist(),
+    ),
 }  # fmt: skip
 
 
@@ -229,7 +253,9 @@ BELOW = {
     ),
     "log(1 + x^2) at 1e-8": (lambda x: np.log(1 + x * x), each(lambda t: mp.log(1 + t * t)), [1e-8], 1e-14),
     "log(1 + x^2) at 1e-100": (lambda x: np.log(1 + x * x), each(lambda t: mp.log(1 + t * t)), [1e-100], 1e-198),
-    "sum of sines, stationary": (lambda x: np.sum(np.sin(x)), lambda x: sum(map(mp.sin, x)), [math.pi / 2, -math.pi / 2], 1e-15),
+    "sum of sines, stationary": (
+        lambda x: np.sum(np.sin(x)), lambda x: sum(map(mp.sin, x)), [1.5707963267948966, 4.71238898038469], 1e-15,
+    ),
     "saturated sigmoid": (lambda x: 1 / (1 + np.exp(-x)), each(lambda t: 1 / (1 + mp.exp(-t))), [40.0, 700.0], 1e-14),
     "saturated tanh less 1": (lambda x: np.tanh(x) - 1, each(lambda t: mp.tanh(t) - 1), [300.0], 1e-255),
     "x - sin x at 1e-100": (lambda x: x - np.sin(x), each(lambda t: t - mp.sin(t)), [1e-100], 1e-298),
@@ -248,9 +274,27 @@ def test_slopes_below_the_spacing_of_the_function_are_decided(name):
 
 def test_a_slope_below_every_float_is_0_with_an_error_and_a_sum_that_cannot_move_is_0():
     found, _, _ = ask(lambda x: 1 / (1 + np.exp(-x)), [800.0])
-    assert (found.value, found.error) == (0.0, 2.0**-1074)
+    assert (found.value, found.error) == (0.0, 2 * 2.0**-1074)
     found, _, _ = ask(softmax, [[0.3, 1.0, -2.0]], v=np.ones((1, 3)))
-    assert abs(found.value) <= found.error < 1e-300
+    assert abs(found.value) <= found.error < 1e-60
+
+
+def bisected(x, fineness):
+    """The cube root of 1 + x, found by comparisons alone: a float that goes up in stairs."""
+    low, high = 0.0, 4.0
+    while high - low > fineness:
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle**3 < 1 + x[0] else (low, middle)
+    return low
+
+
+def sparse(x):
+    """sparsemax with its threshold found by bisection, as written in practice."""
+    low = np.max(x) - 1
+    for k in range(1, 40):
+        middle = low + 0.5**k
+        low = np.where(np.sum(np.maximum(x - middle, 0)) >= 1, middle, low)
+    return np.maximum(x - low, 0)
 
 
 @functools.cache
@@ -260,7 +304,7 @@ def memory():
 
 def keeps(x):
     memory().append(x * 1)
-    return memory()[0] * x
+    return memory()[-2] * x if len(memory()) > 1 else x * x
 
 
 def survives(x):
@@ -292,7 +336,7 @@ LEAVES = {
     "a float buffer": (buffered, "turns its inputs into floats"),
     "an out argument": (lambda x: np.multiply(x, 2.0, out=np.zeros(x.shape)), "raised"),
     "a float accumulator": (lambda x: np.sum(x, dtype=np.float64), "turns its inputs into floats"),
-    "interpolation": (lambda x: np.interp(x, [-9.0, 9.0], [0.0, 1.0]), "turns its inputs into floats"),
+    "interpolation": (lambda x: np.interp(x, [-9.0, 9.0], [0.0, 1.0]), "raised TypeError"),
     "swallowed": (survives, "turns its inputs into floats"),
     "complex": (lambda x: (x * np.exp(1j * x)).real, "complex"),
     "text": (lambda x: x * float(str(x[0])), "as text"),
@@ -306,7 +350,7 @@ LEAVES = {
     "a transform": (lambda x: np.fft.rfft(x).real, "raised"),
     "another branch for objects": (lambda x: x if x.dtype == float else 2 * x, "another value on these numbers"),
     "another shape for objects": (lambda x: x if x.dtype == float else np.stack([x, x]), "another shape"),
-    "too much work": (lambda x: sum(np.exp(x * k) for k in range(900)) * 1e-300, "operations"),
+    "too much work": (lambda x: sum(np.exp(x / (k + 1)) for k in range(900)), "operations"),
     "without an answer": (lambda x: x if x.dtype == float else None, "computes with NoneType"),
     "an exit": (lambda x: x if x.dtype == float else exit(3), "raised SystemExit"),
 }  # fmt: skip
@@ -332,8 +376,10 @@ def test_code_that_leaves_this_arithmetic_is_refused_with_the_reason(name):
     (lambda x: x + np.random.default_rng().standard_normal(x.shape), [0.5], "noise"),
     (lambda x: np.where(x > 0, x, 1.0) * 0 + 1.0, [0.5], "does not answer"),
     (lambda x: np.round(np.sin(x), 9), [0.4], "does not answer"),
-    (lambda x: np.round(np.sin(x), 9) + 1e-3 * x, [0.4], "rounds to whole numbers"),
-    (lambda x: (x * 1e7).astype(int) * 1e-7 + 1e-3 * x, [0.4], "rounds to whole numbers"),
+    (lambda x: np.round(np.sin(x), 9) + 1e-3 * x, [0.4], "stairs"),
+    (lambda x: (x * 1e7).astype(int) * 1e-7 + 1e-3 * x, [0.4], "stairs"),
+    (lambda x: bisected(x, 1e-5) + 1e-3 * x, [0.4], "stairs"), (lambda x: bisected(x, 1e-12) * x, [0.4], "stairs"),
+    (lambda x: bisected(x, 1e-15) * x, [0.4], "stairs"), (lambda x: sparse(x), [0.4, 0.3, -0.2], "stairs"),
 ])  # fmt: skip
 def test_kinks_jumps_stairs_and_noise_have_no_slope(f, x, why):
     found, _, _ = ask(f, x)
@@ -344,15 +390,19 @@ def test_kinks_jumps_stairs_and_noise_have_no_slope(f, x, why):
 
 def test_what_only_looks_like_a_kink_has_its_slope():
     for f, slope in [
-        (lambda x: np.maximum(x, 0) - np.maximum(-x, 0), 1.0), (lambda x: x * np.abs(x), 0.0), (lambda x: np.abs(x) ** 1.5, 0.0),
+        (lambda x: np.maximum(x, 0) - np.maximum(-x, 0), 1.0), (lambda x: x * np.abs(x), 0.0),
+        (lambda x: np.abs(x) ** 1.5, 0.0),
         (np.square, 0.0), (lambda x: x**3, 0.0), (lambda x: np.sin(x) + np.abs(x) ** 1.5, 1.0),
     ]:  # fmt: skip
         found, u, v = ask(f, [0.0])
         assert isinstance(found, Estimate), found
         assert abs(found.value - slope * u[0] * v[0]) <= found.error <= 1e-16
-    for beside in (1e-300, -1e-300, 1e-9):  # no step is so small elsewhere
-        found, u, v = ask(lambda x: np.maximum(x, 0), [beside])
-        assert found.value == pytest.approx((beside > 0) * u[0] * v[0], rel=EPS) or "does not answer" in found.reason
+    for beside in (1e-300, -1e-300, 1e-9):  # no step is so small elsewhere, nor are these stairs
+        found, u, v = ask(lambda x: np.maximum(x, 0) + x, [beside])
+        assert found.value == pytest.approx((1 + (beside > 0)) * u[0] * v[0], rel=EPS)
+    for beside in (1e-3, -1e-3, 1e-9, -1e-9, 1e-14, -1e-14):
+        found, u, v = ask(lambda x, k=beside: np.maximum(x - (1 - k), 0) + x, [1.0])
+        assert found.value == pytest.approx((1 + (beside > 0)) * u[0] * v[0], rel=EPS)
 
 
 def test_low_types_and_other_arguments_are_taken_as_they_are():
@@ -364,16 +414,67 @@ def test_low_types_and_other_arguments_are_taken_as_they_are():
     f_subject = gv.Subject("f", f, gv.Domain({"x": gv.At(x), "k": gv.At(k), "t": gv.At(t)}), vjp=lambda g, x, k, t: g)
     u, v = np.array([0.5, 0.25]), np.array([1.0, -2.0, 3.0])
     nothing = np.zeros(0)
-    found = Arbitrary().directional(f_subject, Vectors((x, k, t)), Vectors((u, nothing, nothing)), Vectors((v,), bare=True))
+    found = Arbitrary().directional(
+        f_subject, Vectors((x, k, t)), Vectors((u, nothing, nothing)), Vectors((v,), bare=True)
+    )
     with mp.workdps(60):
-        exact = mp.fsum(mp.mpf(float(a)) * b * mp.mpf(float(d)) / (1 + mp.exp(-mp.mpf(float(c)))) for a, b, c, d in zip(t, v, x[k], u[k], strict=True))
+        exact = mp.fsum(
+            mp.mpf(float(a)) * b * mp.mpf(float(d)) / (1 + mp.exp(-mp.mpf(float(c))))
+            for a, b, c, d in zip(t, v, x[k], u[k], strict=True)
+        )
     assert off(found, exact) <= 1
     assert found.error <= EPS * abs(found.value)
 
 
+def test_bfloat16_is_taken_at_its_own_numbers():
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    x = np.array([0.1, 3.0], bfloat16)
+    found = Arbitrary().directional(subject(np.sin, x), Vectors((x,)), Vectors((np.ones(2),)), Vectors((np.ones(2),)))
+    with mp.workdps(40):
+        assert off(found, mp.cos(mp.mpf(float(x[0]))) + mp.cos(3)) <= 1
+
+
+@pytest.mark.parametrize("f", [*gv.nn.FUNCTIONS, *gv.nn.LOSSES], ids=lambda f: f.name)
+def test_our_own_networks_run_unchanged_and_our_own_gradients_agree(f):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = Vectors(point(f.domain, KINDS[0], "float64", Seeded(rng), f.literals))
+        y = f.forward(x)
+        v = Vectors(tuple(rng.standard_normal(p.shape) for p in y), bare=y.bare)
+        gradient = f.pullback(x, v)
+        u = tangent(f, x, rng, tuple(k for k, g in enumerate(gradient) if g.size))
+        found = Arbitrary().directional(f, x, u, v)
+        if isinstance(found, CannotHere):
+            assert "does not answer" in found.reason  # a softmax over one class
+            continue
+        terms = np.concatenate([(g * d).ravel() for g, d in zip(gradient, u, strict=True) if g.size])
+        size = sum(float(np.abs(w).sum()) for w in v) * max(float(np.max(np.abs(p))) for p in y)
+        assert abs(found.value - terms.sum()) <= 64 * EPS * (np.abs(terms).sum() + size)
+
+
+EDGES = (0.3, -0.3, 0.0, 1.0, -1.0, 2.5, -2.5, 700.0, -700.0, 1e-300)
+
+
+@pytest.mark.parametrize("name", [n for n in (*functions.UNARY, *functions.BINARY) if hasattr(np, n)])
+def test_each_function_has_numpy_s_value_in_and_out_of_its_domain(name):
+    """NumPy's own functions at 53 bits are the reference: infinite at poles, NaN outside the domain."""
+    ours = functions.UNARY.get(name) or functions.BINARY[name]
+    alone = (*EDGES, np.inf, -np.inf, np.nan) if name in functions.UNARY else EDGES
+    for given in product(alone, repeat=1 if name in functions.UNARY else 2):
+        with np.errstate(all="ignore"):
+            expected = float(getattr(np, name)(*given))
+        raw = ours(*map(functions.exact, given), 120)
+        if np.isinf(expected) and np.all(np.isfinite(given)) and raw not in functions.INFINITE:
+            assert mp.make_mpf(raw) > 1e308 or mp.make_mpf(raw) < -1e308  # no overflow here
+        else:
+            assert float(mp.make_mpf(raw)) == pytest.approx(expected, rel=1e-13, abs=1e-40, nan_ok=True), given
+
+
 def test_options_in_force_and_several_outputs_are_heeded():
     x = np.array([[0.3, -0.2], [1.0, 2.0]])
-    two = gv.Subject("f", lambda x, axis=0: (x.sum(axis=axis), np.exp(x)), gv.Domain({"x": gv.At(x)}), vjp=lambda g, x: g[1])
+    two = gv.Subject(
+        "f", lambda x, axis=0: (x.sum(axis=axis), np.exp(x)), gv.Domain({"x": gv.At(x)}), vjp=lambda g, x: g[1]
+    )
     u = np.ones((2, 2))
     v = Vectors((np.array([1.0, -3.0]), np.zeros((2, 2))))
     found = Arbitrary().directional(two.given({"axis": 1}), Vectors((x,)), Vectors((u,)), v)
@@ -393,6 +494,11 @@ def test_the_inputs_the_precision_of_mpmath_and_the_warnings_stay_as_they_were()
     assert found.value == pytest.approx(float((v * u / x).sum()), rel=1e-15)
     assert np.array_equal(x, before)
     assert mpmath.mp.prec == mp_before
+
+
+def test_mpmath_is_not_loaded_before_it_is_asked():
+    code = "import sys, gradverify.oracles.arbitrary; sys.exit('mpmath' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_large_inputs_and_long_runs_are_left_to_others():

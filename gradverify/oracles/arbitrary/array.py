@@ -28,7 +28,9 @@ class Numbers(np.ndarray[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         if name == "work":  # of an array that NumPy made by itself, as W.dot(x) does
-            return next(a.work for a in self.view(np.ndarray).flat if type(a) is Number)
+            for entry in self.view(np.ndarray).flat:
+                if type(entry) is Number:
+                    return entry.work
         raise AttributeError(name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -59,7 +61,7 @@ class Numbers(np.ndarray[Any, Any]):
         """Itself for ``object``, its own dtype; whole numbers and truth values; to floats it raises."""
         kind = np.dtype(dtype).kind
         if kind in "iub":
-            self.work.rounds |= kind != "b"
+            self.work.branches = True
         return super().astype(dtype, *args, **kwargs)
 
     def tobytes(self, *args: Any) -> bytes:
@@ -74,7 +76,7 @@ def _own(name: str) -> Any:
         return np.frompyfunc(TESTS[name], 1, 1)
     if name in UNARY:
         return np.frompyfunc(UNARY[name], 1, 1)
-    return np.frompyfunc(BINARY[name], 2, 1) if name in BINARY else None
+    return np.frompyfunc(BINARY[name], 2, 1, identity=None) if name in BINARY else None
 
 
 UNSET = float("nan")  # what an entry of np.empty is, until something is written there

@@ -260,14 +260,23 @@ UNARY: dict[str, Callable[[Raw, int], Raw]] = {
     "gamma": or_nan(libmp.mpf_gamma), "gammaln": or_nan(libmp.mpf_loggamma), "psi": or_nan(libmp.mpf_psi0),
 }  # fmt: skip
 BINARY: dict[str, Callable[[Raw, Raw, int], Raw]] = {
+    "add": add, "subtract": subtract, "multiply": multiply,
     "arctan2": or_nan(libmp.mpf_atan2), "hypot": or_nan(libmp.mpf_hypot), "logaddexp": logaddexp,
     "logaddexp2": logaddexp2, "copysign": copysign, "heaviside": heaviside, "xlogy": xlogy, "float_power": power,
     "power": power, "true_divide": divide, "floor_divide": floor_divide, "remainder": remainder,
 }  # fmt: skip
-ROUND = frozenset({"rint", "floor", "ceil", "trunc", "floor_divide", "remainder"})
-PLAIN = frozenset({"square", "fabs", "absolute", "sign", "rint", "floor", "ceil", "trunc", "copysign", "heaviside"})
-SPECIAL = frozenset({"erf", "erfc", "ndtr", "gamma", "gammaln", "psi"})
-WEIGHT = {name: 200 if name in SPECIAL else 25 for name in (*UNARY, *BINARY) if name not in PLAIN} | {
-    "sqrt": 3, "divide": 2, "true_divide": 2, "reciprocal": 2, "floor_divide": 2, "remainder": 2, "logaddexp": 50,
-    "logaddexp2": 50, "expit": 75,
-}  # fmt: skip
+OPERATORS = frozenset({"add", "subtract", "multiply", "true_divide", "floor_divide", "remainder", "power"})
+STAIRS = frozenset({"rint", "floor", "ceil", "trunc", "floor_divide", "remainder", "sign", "copysign", "heaviside"})
+PLAIN = frozenset(
+    {"square", "fabs", "absolute", "sign", "rint", "floor", "ceil", "trunc", "copysign", "heaviside"}
+    | {"add", "subtract", "multiply", "true_divide", "reciprocal", "floor_divide", "remainder", "sqrt"}
+)
+SLOW = {"logaddexp": 50, "logaddexp2": 50, "expit": 75, "power": 50, "float_power": 50}
+SLOW |= dict.fromkeys(("erf", "erfc", "ndtr"), 200) | dict.fromkeys(("gamma", "gammaln", "psi"), 500)
+
+
+def weight(name: str, exponent: Raw = libmp.fhalf) -> int:
+    """The cost of a function beside that of a product, as measured at 2432 bits."""
+    if name in PLAIN or (name == "power" and exponent[2] >= 0):
+        return 1  # a whole power is a few products
+    return SLOW.get(name, 25)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from mpmath import libmp
 
+from gradverify._vectors import Array
 from gradverify.oracles.arbitrary import functions
 from gradverify.oracles.arbitrary.functions import Raw, Refused
 
@@ -24,10 +25,11 @@ class Work:
     """One call of a function: its working precision in bits, what it may cost, and what it did on the way."""
 
     bits: int
-    most: float = float("inf")
+    most: float
+    wrap: Callable[[Array, Work], Any]  # how an object array of its numbers becomes one that NumPy's functions know
     spent: int = 0  # operations, each at its weight
     left: str = ""  # the first way out of this arithmetic that was tried
-    rounds: bool = False  # whether anything was rounded to a whole number
+    branches: bool = False  # whether it compared numbers or rounded them: what it answers may go up in stairs
 
     def spend(self, weight: int) -> None:
         """Count an operation; raises Refused when there have been too many."""
@@ -56,17 +58,18 @@ class Work:
             raise self.leaves("keeps numbers from one call to the next")
 
 
-def _binary(function: Callable[[Raw, Raw, int], Raw], *, turned: bool = False, rounds: bool = False) -> Any:
-    """The operator method for a function of two numbers, with its operands exchanged if ``turned``."""
+def _binary(name: str, *, turned: bool = False) -> Any:
+    """The method for a function of two numbers, with its operands exchanged if ``turned``."""
+    function, stairs = functions.BINARY[name], name in functions.STAIRS
 
     def method(self: Number, other: Any) -> Any:
         raw = self.partner(other)
         if raw is None:
             return NotImplemented
-        work = self.work
-        work.spend(functions.WEIGHT.get(function.__name__, 1))
-        work.rounds |= rounds
-        return Number(function(raw, self.raw, work.bits) if turned else function(self.raw, raw, work.bits), work)
+        a, b, work = (raw, self.raw, self.work) if turned else (self.raw, raw, self.work)
+        work.spend(functions.weight(name, b))
+        work.branches |= stairs
+        return Number(function(a, b, work.bits), work)
 
     return method
 
@@ -76,6 +79,7 @@ def _relation(relation: Callable[[Raw, Raw], bool]) -> Any:
 
     def method(self: Number, other: Any) -> Any:
         raw = self.partner(other)
+        self.work.branches = True
         return NotImplemented if raw is None else bool(relation(self.raw, raw))
 
     return method
@@ -99,15 +103,13 @@ class Number:
             raise self.work.leaves("computes with complex numbers")
         return functions.exact(other)
 
-    __add__ = __radd__ = _binary(functions.add)
-    __mul__ = __rmul__ = _binary(functions.multiply)
-    __sub__, __rsub__ = _binary(functions.subtract), _binary(functions.subtract, turned=True)
-    __truediv__, __rtruediv__ = _binary(functions.divide), _binary(functions.divide, turned=True)
-    __pow__, __rpow__ = _binary(functions.power), _binary(functions.power, turned=True)
-    __mod__ = _binary(functions.remainder, rounds=True)
-    __rmod__ = _binary(functions.remainder, turned=True, rounds=True)
-    __floordiv__ = _binary(functions.floor_divide, rounds=True)
-    __rfloordiv__ = _binary(functions.floor_divide, turned=True, rounds=True)
+    __add__ = __radd__ = _binary("add")
+    __mul__ = __rmul__ = _binary("multiply")
+    __sub__, __rsub__ = _binary("subtract"), _binary("subtract", turned=True)
+    __truediv__, __rtruediv__ = _binary("true_divide"), _binary("true_divide", turned=True)
+    __pow__, __rpow__ = _binary("power"), _binary("power", turned=True)
+    __mod__, __rmod__ = _binary("remainder"), _binary("remainder", turned=True)
+    __floordiv__, __rfloordiv__ = _binary("floor_divide"), _binary("floor_divide", turned=True)
 
     __eq__, __lt__, __le__ = _relation(libmp.mpf_eq), _relation(libmp.mpf_lt), _relation(libmp.mpf_le)
     __gt__, __ge__ = _relation(libmp.mpf_gt), _relation(libmp.mpf_ge)
@@ -126,6 +128,7 @@ class Number:
         return Number(libmp.mpf_abs(self.raw), self.work)
 
     def __bool__(self) -> bool:
+        self.work.branches = True
         return bool(self.raw != libmp.fzero)
 
     # -- ways out ------------------------------------------------------------------------------------
@@ -153,7 +156,7 @@ class Number:
         return self
 
     def __int__(self) -> int:
-        self.work.rounds = True
+        self.work.branches = True
         if self.raw in functions.INFINITE:
             raise OverflowError("cannot convert inf or NaN to an integer")
         return int(libmp.to_int(self.raw))
@@ -183,11 +186,9 @@ class Number:
 
     def array(self) -> Any:
         """Itself as an array without axes."""
-        from gradverify.oracles.arbitrary.array import wrapped
-
         out = np.empty((), object)
         out[()] = self
-        return wrapped(out, self.work)
+        return self.work.wrap(out, self.work)
 
     def conjugate(self) -> Number:
         """Itself."""
@@ -222,15 +223,15 @@ METHODS = frozenset({
 
 def _unary(name: str, function: Callable[[Raw, int], Raw]) -> Callable[[Number], Number]:
     def method(self: Number) -> Number:
-        self.work.spend(functions.WEIGHT.get(name, 1))
-        self.work.rounds |= name in functions.ROUND
+        self.work.spend(functions.weight(name))
+        self.work.branches |= name in functions.STAIRS
         return Number(function(self.raw, self.work.bits), self.work)
 
     return method
 
 
 UNARY = {name: _unary(name, function) for name, function in functions.UNARY.items()}
-BINARY = {name: _binary(function, rounds=name in functions.ROUND) for name, function in functions.BINARY.items()}
+BINARY = {name: _binary(name) for name in functions.BINARY if name not in functions.OPERATORS}
 for _name, _method in (UNARY | BINARY).items():
     setattr(Number, _name, _method)  # np.exp of an object array calls entry.exp()
 TESTS: dict[str, Callable[[Number], bool]] = {

@@ -24,13 +24,13 @@ FEW = 20_000  # operations of one run, weighted: six runs take about a second
 class Line:
     """t -> f(x + t u) at any precision, all outputs as one flat array of mpmath numbers; runs are remembered.
 
-    ``rounds`` tells whether the function rounded to whole numbers on the way, ``shapes`` how its outputs lie.
+    ``branches`` tells whether the function compared or rounded its numbers, ``shapes`` how its outputs lie.
     """
 
     subject: Subject
     x: Vectors
     u: Vectors
-    rounds: bool = False
+    branches: bool = False
     shapes: tuple[tuple[int, ...], ...] = ()
     context: Any = field(default_factory=MPContext)
     memo: dict[tuple[int, int, int], Array] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Line:
         """The outputs at t = sign 2^-k (sign 0: at x itself) in so many bits; raises Refused where there are none."""
         key = (bits, k if sign else 0, sign)
         if key not in self.memo:
-            work = Work(bits, FEW)
+            work = Work(bits, FEW, wrapped)
             parts = [_read(part, work) for part in self._answer(libmp.from_man_exp(sign, -k), work)]
             self.shapes = tuple(shape for shape, _ in parts)
             self.memo[key] = self.numbers(raw for _, raws in parts for raw in raws)
@@ -69,7 +69,7 @@ class Line:
             raise Refused(f"the function raised {type(failure).__name__}: {said}") from failure
         if work.left:
             raise Refused(f"the function {work.left}")
-        self.rounds |= work.rounds
+        self.branches |= work.branches
         return tuple(out) if isinstance(out, tuple | list) else (out,)
 
 

@@ -30,7 +30,8 @@ ASLEEP = 900  # ... but a quotient this many bits below |f| is as good as 0 to a
 LEAST = 1074  # ... one below 2^-1074, the least float64
 CLOSING = 20  # both slopes fall by so many bits over the 60 between the steps: the derivative is 0
 NEAR = 20  # bits of the value that float64 has; or it misses it by as much as this arithmetic does in 53 bits
-WHOLE, WELL = 20, 8  # a function that rounds to whole numbers has this slope at steps of 2^-20 too, to 8 bits
+WIDE = (5, 8, 11, 15, 20, 26, 32, 38)  # steps of 2^-5 ... at which a function that compares or rounds is looked at too
+ALIKE = 6  # bits to which slopes at two of them agree, from both sides, while the slope here is another: stairs
 
 
 class NoSlope(Exception):
@@ -107,17 +108,19 @@ def _slope(line: Line, y: Vectors, v: Vectors) -> Estimate | CannotHere:
     fine = _slopes(line, FINEST, FINE, needed)
     if not np.any(fine.size):
         raise NoSlope("the function does not answer to a move of 10^-60 of a step")
-    bar = _bars(line, abs(w), fine, needed)
-    slope, rounding = _sum(w * fine.central), _below(_sum(abs(w * line(FINEST)[needed])), FINEST - FINE - SAME)
-    if line.rounds:
-        wide = _slopes(line, COARSER[0], WHOLE, needed).central
-        if abs(_sum(w * wide) - slope) > _below(_sum(abs(w) * (abs(wide) + abs(fine.central))), WELL):
-            raise NoSlope("the function rounds to whole numbers, and at steps of 10^-6 it has another slope than here")
-    return _rounded(slope, _sum(abs(w) * bar) + rounding)
+    bits, bar = _settled(line, abs(w), fine, needed)
+    slope = _sum(w * fine.central)
+    rounding = _below(_sum(abs(w * line(FINEST)[needed])), FINEST - FINE - SAME) + _below(_sum(abs(w)), LEAST)
+    if line.branches:
+        _no_stairs(line, bits, abs(w), fine, needed)
+    return _rounded(slope, _sum(abs(w) * bar) + rounding, _sum(abs(w * fine.central)))
 
 
-def _bars(line: Line, w: Array, fine: Slopes, needed: Array) -> Array:
-    """What every fine quotient may be off by: the coarse one agrees, or slopes go to 0 with the step; or NoSlope."""
+def _settled(line: Line, w: Array, fine: Slopes, needed: Array) -> tuple[int, Array]:
+    """The bits in which coarse quotients agree with the fine ones, or go to 0 with the step, and how far they are off.
+
+    NoSlope where neither is so.
+    """
     total, size = _sum(w * abs(fine.central)), abs(line(FINEST)[needed])
     granted = np.maximum(_below(abs(fine.central), SAME), _below(size, ASLEEP))
     shared = np.maximum(_below(total, SAME), _below(1, LEAST))
@@ -127,13 +130,39 @@ def _bars(line: Line, w: Array, fine: Slopes, needed: Array) -> Array:
         loose = (bar > granted) & (w * bar > shared)
         vanishes = fine.size <= _below(coarse.size, CLOSING)
         if not np.any(loose & ~vanishes):
-            return np.where(loose, coarse.size + fine.size, bar)
+            return bits, np.where(loose, coarse.size + fine.size, bar)
     j = int(np.flatnonzero(loose & ~vanishes)[0])
     kink = bool(fine.gap[j]) and abs(fine.gap[j] - coarse.gap[j]) <= abs(fine.gap[j]) / 2
     where = f"of output {needed[j]}"
     if kink:
         raise NoSlope(f"the one-sided slopes {where} differ (a kink or a tie)")
     raise NoSlope(f"the slopes {where} at steps of 10^-42 and 10^-60 differ (a jump, an infinite slope, or noise)")
+
+
+def _no_stairs(line: Line, bits: int, w: Array, fine: Slopes, needed: Array) -> None:
+    """NoSlope where larger steps see a steady slope and this one is that of a single stair.
+
+    So it is with a function rounded to 9 decimals, or found by bisection. (Beyond a kink nearby the slopes of
+    both sides differ; where a function bends or swings the slopes change from step to step.)
+    """
+    before = None
+    for k in WIDE:
+        try:
+            now = _slopes(line, bits, k, needed)
+        except NoSlope:
+            before = None
+            continue
+        if before is not None:
+            larger, off = np.maximum(abs(now.central), abs(fine.central)), abs(now.central - fine.central)
+            clear = np.maximum(_below(larger, ALIKE), _below(abs(line(bits)[needed]), bits - k - ALIKE))
+            steady = np.maximum(abs(now.central - before.central), np.maximum(abs(now.gap), abs(before.gap))) <= clear
+            stairs = steady & (off > 2 * clear) & (w * off > _below(_sum(w * larger), SAME // 2))
+            if np.any(stairs):
+                j = needed[np.flatnonzero(stairs)[0]]
+                raise NoSlope(
+                    f"output {j} goes up in stairs (rounding, bisection): its slope at larger steps is another"
+                )
+        before = now
 
 
 def _same_function(line: Line, y: Vectors, needed: Array) -> None:
@@ -163,13 +192,15 @@ def _sum(numbers: Array) -> Any:
 
 def _below(size: Any, bits: int) -> Any:
     """The size over 2^bits, which may be far below the floats."""
-    half = bits // 2
-    return size * 2.0**-half * 2.0 ** (half - bits)
+    while bits > 1000:
+        size, bits = size * 2.0**-1000, bits - 1000
+    return size * 2.0**-bits
 
 
-def _rounded(slope: Any, error: Any) -> Estimate | CannotHere:
-    """Both as floats, the error with what the value lost."""
+def _rounded(slope: Any, error: Any, scale: Any) -> Estimate | CannotHere:
+    """All as floats, the error with what the value lost."""
     near = float(slope)
     if not math.isfinite(near):
         return CannotHere("arbitrary precision: the derivative is beyond float64's range")
-    return Estimate(near, math.nextafter(float(abs(slope - near) + error), math.inf), source="arbitrary precision")
+    error = math.nextafter(float(abs(slope - near) + error), math.inf)
+    return Estimate(near, error, source="arbitrary precision", scale=float(scale))
