@@ -366,6 +366,10 @@ def _settle(
     if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
         tally.findings.append(by.locate(law, trial, values, found, excuse))
         return None
+    place = excuse.beside() if excuse.outcome is Outcome.DISAGREES else None
+    if place is not None:
+        tally.findings.append(by.locate(law, trial, values, found, replace(excuse, place=place)))
+        return None
     tally.reasons.append(excuse.note or found.reason)
     return None
 

@@ -26,7 +26,7 @@ class Limits:
 def is_floating(dtype: Any) -> bool:
     """Is this a type of real floating numbers?"""
     kind = np.dtype(dtype)
-    return kind.kind == "f" or kind.name == BFLOAT16
+    return bool(kind.kind == "f" or kind.name == BFLOAT16)
 
 
 def is_inexact(dtype: Any) -> bool:
@@ -73,5 +73,6 @@ def typed(name: Any) -> np.dtype[Any]:
             import ml_dtypes
         except ImportError:
             raise Misuse('dtype="bfloat16" needs the package ml_dtypes; run: pip install ml_dtypes') from None
-        return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(name)
+        name = ml_dtypes.bfloat16
+    kind: np.dtype[Any] = np.dtype(name)
+    return kind

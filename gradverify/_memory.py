@@ -11,7 +11,7 @@ import numpy as np
 from gradverify._vectors import Vectors
 
 MOST = 24  # answers kept, the oldest forgotten first
-ENTRIES = 2**18  # in one answer: larger ones are asked for again, and cost time rather than memory
+ENTRIES = 2**18  # in a question and its answer; larger ones are asked for again, and cost time rather than memory
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Memory:
         key = (rule, options, *(id(p) for vector in given for p in vector))
         if key not in self.kept:
             answer = ask()
-            if answer.size > ENTRIES:
-                return answer
+            if answer.size + sum(vector.size for vector in given) > ENTRIES and (answer.size > ENTRIES or self.kept):
+                return answer  # of large points only the first is kept: the one that is judged
             while len(self.kept) >= MOST:
                 del self.kept[next(iter(self.kept))]
             self.kept[key] = given, answer  # what was given stays alive, so that its identity stays its own

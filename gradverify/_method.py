@@ -28,7 +28,8 @@ class Excuse:
 
     ``isolated`` marks a value right by the chain rule that is not the derivative at this one point;
     ``place`` is the (argument, index, claimed, least, greatest slope) that no smooth neighbour allows;
-    ``seen`` are the arguments whose slopes nearby are not all zero.
+    ``seen`` are the arguments whose slopes nearby are not all zero. ``beside`` finds such a place at a smooth
+    neighbour, for where the point itself can be told nothing about.
     """
 
     outcome: Outcome
@@ -36,6 +37,7 @@ class Excuse:
     isolated: bool = False
     place: tuple[int, tuple[int, ...], float, float, float] | None = None
     seen: tuple[int, ...] = ()
+    beside: Callable[[], tuple[int, tuple[int, ...], float, float, float] | None] = lambda: None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent
 from gradverify.points import KINDS, Seeded, point
 
-FACTORS = (2.0, -0.5, -8.0, 4.0)  # powers of two: v + a w is exact on the cotangents' grid
+# Powers of two: v + a w is exact on the cotangents' grid. Negative and large: it has w's sign turned at every entry.
+FACTORS = (-8.0, -16.0)
 GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 MODERATE = 2  # points of moderate values tried in place of a given one where every derivative vanishes
@@ -64,7 +65,7 @@ class Floats:
 
     def _cotangents(self, y: Vectors, rng: np.random.Generator, attempt: int) -> dict[str, Any]:
         """Fresh v, w and a for a value like y; v is the one that was fixed, if one was."""
-        v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
+        v, w = cotangent(y, rng, short=attempt % 2 == 1), _sizeable(cotangent(y, rng, short=True))
         if self.cotangent is not None:
             v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
         return {"v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))]}
@@ -190,6 +191,11 @@ def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
         v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
         parts.append(np.asarray(v).astype(p.dtype if is_floating(p.dtype) else np.float64))
     return Vectors(tuple(parts), bare=y.bare)
+
+
+def _sizeable(w: Vectors) -> Vectors:
+    """w with entries of at least 1/2: so that times -8 they outweigh any cotangent's."""
+    return Vectors(tuple(np.where(np.abs(p) < 0.5, np.copysign(0.5, p), p).astype(p.dtype) for p in w), bare=w.bare)
 
 
 def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:

@@ -48,7 +48,7 @@ def counting(g, *inputs, calls=[0]):  # noqa: B006 - the shared list is the faul
 
 
 def as_it_lies(g, x):
-    """The numbers are taken in the order in which they lie in memory, as a kernel does that is handed a bare pointer."""
+    """The numbers are taken as they lie in memory, as a kernel does that is handed a bare pointer."""
     return (g.ravel(order="K") * (1 - np.tanh(x.ravel(order="K")) ** 2)).reshape(x.shape)
 
 

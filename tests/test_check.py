@@ -206,10 +206,68 @@ def test_sizes_need_a_range():
         gv.check(softmax, vjp=softmax_vjp, inputs=gv.Box("n k"), sizes={"n": (5, 2)})
 
 
-def test_an_empty_array_is_undecided():
-    report = gv.check(softmax, vjp=lambda g, x: g, inputs=np.zeros((0, 3)))
-    assert report.status == "UNDECIDED"
-    assert "no entry" in report.verdicts[1].reason
+def test_an_empty_array_holds_because_there_is_nothing_to_get_wrong_and_that_is_told():
+    report = gv.check(softmax, vjp=softmax_vjp, inputs=np.zeros((0, 3)))
+    assert report.status == "HOLDS"
+    assert "no entry of the inputs, or of the value: every gradient is empty or 0, as it must be" in str(report)
+
+
+def test_where_only_the_value_is_empty_a_gradient_other_than_0_fails():
+    def product(x, w):
+        return x @ w
+
+    def vjp(g, x, w, extra=0.0):
+        return g @ w.T, x.T @ g + extra
+
+    inputs = (np.zeros((0, 3)), np.ones((3, 2)))
+    assert gv.check(product, vjp=vjp, inputs=inputs).status == "HOLDS"
+    (found,) = gv.check(
+        product, vjp=lambda g, x, w: vjp(g, x, w, 1.0), inputs=inputs, laws="pullback_is_the_derivative"
+    ).findings
+    assert (found.argument, found.claimed, found.expected) == ("w", 1.0, 0.0)
+
+
+def test_a_function_that_writes_to_the_array_it_returned_before_holds_and_is_told_of():
+    kept = {}
+
+    def sine(x):
+        out = kept.setdefault((x.shape, x.dtype), np.zeros(x.shape, x.dtype))
+        return np.sin(x, out=out) if x.dtype.kind == "f" else np.sin(x)
+
+    report = gv.check(sine, vjp=lambda g, x: g * np.cos(x), inputs=gv.Box("n k"))
+    assert report.status == "HOLDS"
+    assert "sine: every call writes to the array that the call before returned; copy what you keep" in str(report)
+    wrong = gv.check(sine, vjp=lambda g, x: g * np.sin(x), inputs=gv.Box("n k"))
+    assert wrong.status == "FAILS"
+
+
+@pytest.mark.parametrize("inputs", [np.full((2, 3), 40.0), np.array([[60.0, 0.0, -5.0]])])
+def test_a_gradient_that_vanishes_beside_its_rounding_is_decided_by_points_in_its_place(inputs):
+    report = gv.check(softmax, vjp=softmax_vjp, inputs=inputs, laws="pullback_is_the_derivative")
+    assert report.status == "HOLDS"
+    if inputs.shape[0] == 1:
+        assert "no more than rounding at this point; more than that, and right," in str(report)
+        doubled = gv.check(softmax, vjp=lambda g, x: 2 * softmax_vjp(g, x), inputs=inputs)
+        assert doubled.status != "HOLDS"
+
+
+def test_a_check_of_softmax_calls_it_seventeen_times():
+    calls = {"f": 0, "vjp": 0}
+
+    def f(x):
+        calls["f"] += 1
+        return softmax(x)
+
+    def vjp(g, x):
+        calls["vjp"] += 1
+        return softmax_vjp(g, x)
+
+    assert gv.check(f, vjp=vjp, inputs=X, laws="pullback_is_the_derivative").status == "HOLDS"
+    assert calls["f"] <= 12
+    calls.update(f=0, vjp=0)
+    assert gv.check(f, vjp=vjp, inputs=X).status == "HOLDS"
+    assert calls["f"] <= 20
+    assert calls["f"] + calls["vjp"] <= 35
 
 
 def test_a_function_that_raises_is_undecided_with_its_own_words():

@@ -14,6 +14,7 @@ import pytest
 
 import gradverify as gv
 from gradverify import cli
+from gradverify.laws import laws_of
 
 SOFTMAX = """
 import numpy as np
@@ -60,7 +61,8 @@ def test_the_corrected_file_exits_0(run):
     head, row, *_ = out.splitlines()
     assert head.split() == ["subject", "laws", "decisive", "sees", "time"]
     assert row.startswith("HOLDS     softmax ")
-    assert "6/6" in row
+    laws = sum(not law.missing(gv.nn.softmax) for law in laws_of(""))
+    assert f" {laws}/{laws} " in row
 
 
 def test_the_printed_line_reproduces_the_failure_when_pasted_into_a_fresh_interpreter(run, tmp_path):
@@ -231,7 +233,7 @@ def test_the_convention_at_a_kink_is_told_below_the_row(run):
     text += "def relu_vjp(g, x):\n    return g * (x > 0)\n"
     code, out, _ = run("check", "relu.py", relu=text)
     assert code == 0
-    assert re.search(r"^ {10}a kink at x\[.*: 0 is claimed, any value from 0 to", out, re.MULTILINE)
+    assert re.search(r"^ {10}a kink at x\[.*: 0 is claimed, any value from (0 to|-\S+ to 0)", out, re.MULTILINE)
 
 
 def test_hostile_names_and_errors_are_shown_on_one_line(run):

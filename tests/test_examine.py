@@ -96,7 +96,7 @@ def test_a_stationary_point_holds_when_the_derivative_beside_it_is_right_and_not
     here = np.arange(5.0)
     verdict = gv.examine(DERIVATIVE, subject(mse, vjp, x=here, t=here), by=BY)
     assert verdict.status == "HOLDS"
-    assert verdict.notes[0].startswith("zero at this point; not zero, and right,")
+    assert verdict.notes[0].startswith("x, t: zero at this point; more than that, and right,")
     wrong = subject(mse, lambda g, x, t: vjp(g, x, t, 3.0), x=here, t=here)
     assert gv.examine(DERIVATIVE, wrong, by=BY).status == "UNDECIDED"
 

@@ -9,7 +9,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from gradverify import pytest_plugin
+from gradverify import nn, pytest_plugin
+from gradverify.laws import laws_of
 
 pytest_plugins = ["pytester"]
 
@@ -35,7 +36,9 @@ class TestCase:
     def test_method(self):
         assert True
 """
-TESTS, BROKEN = 13, 1  # of SUITES, and how many of them fail
+TANH, WRONG = (sum(not law.missing(nn.tanh) for law in laws_of(spec)) for spec in (nn.tanh.spec, ""))
+TESTS, BROKEN = TANH + WRONG, 1  # of SUITES, and how many of them fail
+TOLD = f"{TESTS} verdicts: {max(TANH, WRONG)} laws x 2 subjects"
 DERIVATIVE = "test_suites.py::test_wrong[pullback_is_the_derivative]"
 
 
@@ -60,9 +63,9 @@ def test_the_summary_tells_laws_subjects_decisive_trials_and_the_slowest(suites)
     assert counted(result) == ALL
     result.stdout.fnmatch_lines([
         "=* gradverify =*",
-        "13 verdicts: 7 laws x 2 subjects (profile quick, seed 4)",
-        "tanh   7 holds; * of * trials decisive; * s",
-        "wrong  4 holds, 1 fails, 1 undecided; * of * trials decisive; * s",
+        f"{TOLD} (profile quick, seed 4)",
+        f"tanh   {TANH} holds; * of * trials decisive; * s",
+        f"wrong  {WRONG - 2} holds, 1 fails, 1 undecided; * of * trials decisive; * s",
         "slowest: *pullback_is_the_derivative * s, * s, * s",
     ])  # fmt: skip
 
@@ -88,7 +91,7 @@ def test_two_workers_tell_the_same_as_one_process(suites):
         "-n", "2", "--gv-profile=quick", "--gv-report=two.json", f"--gv-seed={seed}", "--junitxml=two.xml"
     )
     assert counted(one) == counted(two) == ALL
-    two.stdout.fnmatch_lines([f"13 verdicts: 7 laws x 2 subjects (profile quick, seed {seed})"])
+    two.stdout.fnmatch_lines([f"{TOLD} (profile quick, seed {seed})"])
     first, second = (json.loads((suites.path / name).read_text()) for name in ("one.json", "two.json"))
     for report in (first, second):
         for row in report["verdicts"]:
@@ -104,7 +107,7 @@ def test_two_workers_tell_the_same_as_one_process(suites):
 def test_a_random_seed_is_one_for_all_workers_and_is_told(suites):
     result = suites.runpytest_subprocess("-n", "2", "--gv-profile=quick", "--gv-seed=random", "--gv-report=r.json")
     (seed,) = {row["seed"] for row in json.loads((suites.path / "r.json").read_text())["verdicts"]}
-    result.stdout.fnmatch_lines([f"13 verdicts: 7 laws x 2 subjects (profile quick, seed {seed})"])
+    result.stdout.fnmatch_lines([f"{TOLD} (profile quick, seed {seed})"])
     assert seed > 0
 
 

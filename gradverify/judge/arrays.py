@@ -12,7 +12,10 @@ from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Array, Vectors, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import FLOOR, Rounding, naturals_of, size_of
+from gradverify.judge.rounding import FLOOR, ROUNDINGS, Rounding, measured_rounding, naturals_of, size_of
+
+SLOPE_SIGMAS = 10  # standard deviations of a common factor
+FEWEST = 4  # entries, in effect, that a common factor is worked out from
 
 
 def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding, ...]) -> Judgement:
@@ -48,16 +51,55 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             ratio, index = float(over[i]), tuple(int(n) for n in i)
             entry = _number(a[i]), _number(b[i])
             worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=claim.what)
+        elif not exact and (factor := _common_factor(left, right, k)):
+            ratio = ratio or 1.0
+            i = np.unravel_index(int(np.argmax(np.abs(b))), b.shape)
+            entry, says = (
+                (_number(a[i]), _number(b[i])),
+                f"{claim.what}: all entries together are {factor:.3g} times it",
+            )
+            index = tuple(int(n) for n in i)
+            worst = worst or Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=says)
         elif exact:
             hint = "not bit for bit, but within rounding"
     if worst is not None:
         return worst
     if not sight:
-        same = dict.fromkeys(range(len(left)), "decisive")
-        return Judgement(Outcome.AGREES, sight=same)
+        return Judgement(Outcome.AGREES, sight=dict.fromkeys(range(len(left)), "decisive"))
     if all(s == "blunt" for s in sight.values()):
         return Judgement(Outcome.BLUNT, reason="rounding is too wide to have seen a mistake", sight=sight)
     return Judgement(Outcome.AGREES, note=hint or claim.remark, sight=sight, smallest=smallest)
+
+
+def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
+    """The factor that a low-precision answer has beside its twin, where it is no accident of rounding; else 0.
+
+    Rounding scatters about 0, so the slope of the difference on the twin is known far better than any entry:
+    it must be beyond ``SLOPE_SIGMAS`` of its own scatter, and above two roundings of the type.
+    """
+    units = [max((w.answer.eps[k] for w in side.answers), default=0.0) for side in (left, right)]
+    if not units[0] > units[1] > 0:
+        return 0.0
+    eps, g, twin = units[0], left[k].astype(np.float64), right[k].astype(np.float64)
+    top = float(np.max(np.abs(twin), initial=0.0))
+    if not 0 < top < np.inf or not np.all(np.isfinite(g)):
+        return 0.0
+    g, twin = g / top, twin / top
+    squares = twin**2
+    total, distinct = float(squares.sum()), np.unique(squares)  # equal entries are rounded alike, not apart
+    count = float(distinct.sum()) ** 2 / float((distinct**2).sum())
+    if count < FEWEST:
+        return 0.0
+    slope = float(((g - twin) * twin).sum()) / total
+    rest = (g - twin - slope * twin) * twin
+    scatter = math.hypot(float(np.sqrt((rest**2).sum())) / total, eps / 8)
+    if abs(slope) <= max(2 * eps, ROUNDINGS * eps / count**0.5, SLOPE_SIGMAS * scatter):
+        return 0.0
+    i = int(
+        np.argmax(np.abs(twin))
+    )  # errors that all entries share, as of p - t near 1, are no fault: they are measured
+    budget = float(_entry_bar(left, right, k, measured_rounding).flat[i]) / top
+    return 1 + slope if abs(slope * twin.flat[i]) > budget / count**0.5 else 0.0
 
 
 def _faintest(left: Vectors, right: Vectors) -> float:

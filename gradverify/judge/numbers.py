@@ -18,6 +18,7 @@ from gradverify.judge.rounding import Rounding, measured_rounding, naturals_of, 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
+EXACT = ("complex step", "arbitrary precision")  # no rounding of f itself in these, which floats cannot be without
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
 
@@ -64,10 +65,8 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, limit: float, wei
     if second is not None and second.error <= BLUNT * gap:
         apart = abs(left.value - second.value)
         return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
-    if right.source == "complex step" and weighed:
-        answer = weighed[0].answer
-        if gap < ALONE * size_of(answer):
-            return "only the complex step sees a gap this small beside |v||f|"
+    if right.source in EXACT and weighed and gap < ALONE * size_of(weighed[0].answer):
+        return f"only the {right.source} sees a gap this small beside |v||f|"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from gradverify._subject import Broken
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge import measured_rounding
+from gradverify.judge.numbers import ALONE, BLUNT
+from gradverify.judge.rounding import size_of
 from gradverify.kinks.between import between, is_a_neighbour
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 from gradverify.oracles.line import tangent
 
+ASKED = 256  # coordinates that a neighbour which is wrong is asked about
 GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
 SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
@@ -30,14 +34,14 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
         g = place.claim(place.x)
         n = g.size
         near = list(finite(place, NEAR, (offsets(rng, n) for _ in range(COUNT))))
-        nearer = list(finite(place, NEARER, (*(offsets(rng, n) for _ in range(COUNT)), *ramps(n))))
+        nearer = list(finite(place, NEARER, iter((*(offsets(rng, n) for _ in range(COUNT)), *ramps(n)))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
     if not near or not nearer:
         return Excuse(Outcome.BLUNT, "no neighbour of this point could be judged: the function is not finite beside it")
     right, wrong = _judge_neighbours(place, near[:4], oracle, rng)
     if wrong and wrong >= right:
-        return Excuse(Outcome.DISAGREES, "")
+        return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
     if not right:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
@@ -81,6 +85,10 @@ def _judge_neighbours(
             claimed = g.inner(u)
             bar = known.error + claimed.error
             gap = abs(claimed.value - known.value)
+            sharp = known.second is not None and known.second.error <= BLUNT * gap
+            if gap < ALONE * size_of(g.answers[0].answer) and not sharp:
+                outcomes.append(True if gap <= bar else None)
+                continue
             if gap > bar:
                 own = measured_rounding(g.answers[0].answer)
                 bar += sum(float((own[k] * np.abs(u[k])).sum()) for k in place.judged)
@@ -88,6 +96,25 @@ def _judge_neighbours(
         right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
         wrong += outcomes.count(False) == 2
     return right, wrong
+
+
+def _refuted(
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any
+) -> tuple[int, tuple[int, ...], float, float, float] | None:
+    """The entry of a neighbour's claim that is furthest from the slope there; none where too many would be asked."""
+    worst, found = 0.0, None
+    for z, g in near if place.steps.size <= ASKED else ():
+        for i, step in enumerate(place.steps):
+            known = oracle.directional(place.f, z, place.along(i), place.v)
+            if not isinstance(known, Estimate):
+                continue
+            gap = abs(g[i] * step - known.value)
+            if gap > max(worst, known.error / BLUNT, known.refutes):
+                k, index = place.entry(i)
+                worst, found = gap, (k, index, float(g[i]), known.value / step, known.value / step)
+        if found is not None:
+            return found
+    return None
 
 
 def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -> Array:

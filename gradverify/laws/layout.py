@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -20,15 +21,15 @@ def layout_does_not_matter(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim
     for how, arranged in ARRANGEMENTS:
         z = _each(arranged, x)
         if z is not None and how in ORDERS:
-            yield _same(lambda z=z: f.forward(z), f.forward(x), f"{f.name}, its inputs {how}", "output")
+            yield _same(partial(f.forward, z), f.forward(x), f"{f.name}, its inputs {how}", "output")
         w = _each(arranged, v)
         if f.vjp is not None and (z is not None or w is not None):
             asked = (x if z is None else z, v if w is None else w)
-            yield _same(lambda a=asked: f.pullback(*a), f.pullback(x, v), f"the vjp, its arrays {how}", "input")
+            yield _same(partial(f.pullback, *asked), f.pullback(x, v), f"the vjp, its arrays {how}", "input")
     wide = _each(_expanded, v)
     if f.vjp is not None and wide is not None:
         dense = Vectors(tuple(np.ascontiguousarray(p) for p in wide), bare=v.bare)
-        yield _same(lambda: f.pullback(x, wide), f.pullback(x, dense), "the vjp, its cotangent expanded", "input")
+        yield _same(partial(f.pullback, x, wide), f.pullback(x, dense), "the vjp, its cotangent expanded", "input")
 
 
 ORDERS = ("transposed (column-major)", "strided and read-only")  # what the function itself is tried in

@@ -1,4 +1,4 @@
-"""The ladder asks the cheapest oracle that can decide: complex step, float64 differences, extended precision."""
+"""The ladder asks the cheapest oracle that can decide: complex step, float64 differences, more and more digits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.judge.numbers import BLUNT
-from gradverify.oracles import complex_step, extended, finite_difference
+from gradverify.oracles import arbitrary, complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat
 
 SHARP = 1e-9  # a bar this far below sum |v||f'u| needs no finer oracle: mistakes are looked for at 1e-2 and up
@@ -70,9 +70,13 @@ class Ladder:
         plain = finite_difference.combined(
             line, finite_difference.slopes(line, "float64", np.abs(weights)), weights, "float64 differences"
         )
-        blunt = isinstance(plain, CannotHere) or plain.error > SHARP * self._size(subject, x, u, v, plain)
+        blunt = isinstance(plain, CannotHere) or plain.error > SHARP * abs(plain.value)
         if blunt or self.careful:
             wide = extended.Extended().directional(subject, x, u, v)
+            still = isinstance(wide, CannotHere) or wide.error > SHARP * abs(wide.value)
+            if still and blunt and isinstance(analytic, CannotHere):
+                more = arbitrary.Arbitrary().directional(subject, x, u, v)
+                wide = more if isinstance(more, Estimate) else wide
             if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
                 plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)
         if isinstance(analytic, Estimate):
@@ -82,7 +86,3 @@ class Ladder:
     def _trusting(self, subject: Subject) -> bool:
         """Is a confirmation good for all points of one trial? Not where a disagreement is looked at again."""
         return subject.memory is not None and not self.careful
-
-    @staticmethod
-    def _size(subject: Subject, x: Vectors, u: Vectors, v: Vectors, plain: Estimate) -> float:
-        return abs(plain.value)

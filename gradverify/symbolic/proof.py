@@ -31,7 +31,7 @@ from gradverify.symbolic.settings import settings
 TIES = 4  # kinds of points at which ties are probed: a grid of halves, tied slices, exact kinks among them
 TOLD = 3  # ties that a note names
 LEFT_OUT = "left out: ties"
-ABOUT_FLOATS = "it speaks of floats (types, memory, overflow), and a proof of real numbers"
+ABOUT_FLOATS = "it speaks of floats (types, memory, overflow), a proof of real numbers"
 
 
 PATIENCE = 30.0  # seconds for one law where no budget is given

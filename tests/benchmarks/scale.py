@@ -1,7 +1,8 @@
 """One checker asked about one gradient of many parameters, in a process of its own: what that cost is printed as JSON.
 
-``python tests/benchmarks/scale.py "torch fast" 100000``. The function and its pullback are called once, and the checker
-once on a few parameters, before anything is measured: imports and their own memory do not count.
+``python tests/benchmarks/scale.py "torch fast" 100000 60``. The function and its pullback are called once, and the
+checker once on a few parameters, before anything is measured: imports and their own memory do not count. The last
+number is how many CPU seconds it may take.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ import numpy as np
 from peers import CHECKERS, Pair
 
 MEMORY = 8 * 2**30  # bytes that a process may hold
+OVER = 3  # its exit status when its time is up
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,19 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def measured(name: str, size: int) -> Cost:
-    """The cost of asking the checker of this name."""
+def watched(end: float) -> None:
+    """End this process once it has spent so many CPU seconds (a limit of the system's would coarsen its clock)."""
+
+    def watch() -> None:
+        while time.process_time() < end:
+            time.sleep(0.1)
+        os._exit(OVER)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def measured(name: str, size: int, limit: float) -> Cost:
+    """The cost of asking the checker of this name, for at most so many CPU seconds."""
     checker = next(c for c in CHECKERS if c.name == name)
     checker.ask(log_cosh(3))
     pair, calls = counted(log_cosh(size))
@@ -79,6 +93,7 @@ def measured(name: str, size: int) -> Cost:
     pair.vjp(pair.cotangent, *pair.inputs)
     calls.clear()
     before, start = peak(), time.process_time()
+    watched(start + limit)
     answer = checker.ask(pair)
     seconds = time.process_time() - start
     copies = (peak() - before) / (8 * size)
@@ -88,4 +103,4 @@ def measured(name: str, size: int) -> Cost:
 if __name__ == "__main__":
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    print(json.dumps(vars(measured(sys.argv[1], int(sys.argv[2])))))
+    print(json.dumps(vars(measured(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))))

@@ -177,7 +177,9 @@ def test_sampling_shows_the_smallest_inputs_where_it_is_asked_to_and_leaves_give
     plain, small = check(MATRIX), check(MATRIX, smallest=True)
     assert np.count_nonzero(plain.inputs[0]) == np.count_nonzero(plain.cotangent[0]) == 12
     assert np.count_nonzero(small.inputs[0]) <= 1
-    assert len(set(np.nonzero(small.cotangent[0])[0])) == 1, "one row is left: which of its entries are, follows from the sign"
+    assert len(set(np.nonzero(small.cotangent[0])[0])) == 1, (
+        "one row is left: which of its entries are, follows from the sign"
+    )
     assert (small.law, small.argument, small.where) == (plain.law, plain.argument, plain.where)
     given = np.array([[0.3, 0.7]])
     assert np.array_equal(check(given, smallest=True).inputs[0], given)

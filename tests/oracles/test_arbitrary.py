@@ -277,6 +277,8 @@ def test_a_slope_below_every_float_is_0_with_an_error_and_a_sum_that_cannot_move
     assert (found.value, found.error) == (0.0, 2 * 2.0**-1074)
     found, _, _ = ask(softmax, [[0.3, 1.0, -2.0]], v=np.ones((1, 3)))
     assert abs(found.value) <= found.error < 1e-60
+    found, _, _ = ask(lambda x: 1e50 * np.array([np.sum(softmax(x))]), [[0.3, 1.0, -2.0]])  # moves by rounding alone
+    assert abs(found.value) <= found.error < 1e-200
 
 
 def bisected(x, fineness):

@@ -66,7 +66,8 @@ def test_sizes_of_one_and_the_largest_and_other_memory_layouts_are_tried():
 def test_labels_sum_to_one_exactly_in_every_type(dtype):
     for (p,) in drawn(gv.Domain({"p": gv.Box("n k", kind="simplex")}, {"k": (1, 9)}), dtype):
         assert np.all(p.astype(float).sum(-1) == 1)
-        assert np.all(p > 0)
+        corner = (p == 1).any(-1)  # at the ends of the domain some rows are hard labels
+        assert np.all((p > 0) | corner[..., None])
 
 
 def test_kinds_are_what_they_say():

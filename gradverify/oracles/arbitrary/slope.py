@@ -26,8 +26,7 @@ FINEST = 2432  # bits: 2098 from the least float64 to the greatest, 200 for the 
 COARSER = (400, 1280)  # ... of the quotient that must agree; the second where the first loses small terms
 FINE, COARSE = 200, 140  # steps are 2^-200 of the tangent, and 2^-140
 SAME = 60  # bits of agreement, or there is no answer; float64 has 53
-ASLEEP = 900  # ... but a quotient this many bits below |f| is as good as 0 to any claim in floats, and so is
-LEAST = 1074  # ... one below 2^-1074, the least float64
+LEAST = 1074  # ... but what is below 2^-1074, the least float64, is 0 to any claim
 CLOSING = 20  # both slopes fall by so many bits over the 60 between the steps: the derivative is 0
 NEAR = 20  # bits of the value that float64 has; or it misses it by as much as this arithmetic does in 53 bits
 WIDE = (5, 8, 11, 15, 20, 26, 32, 38)  # steps of 2^-5 ... at which a function that compares or rounds is looked at too
@@ -121,13 +120,12 @@ def _settled(line: Line, w: Array, fine: Slopes, needed: Array) -> tuple[int, Ar
 
     NoSlope where neither is so.
     """
-    total, size = _sum(w * abs(fine.central)), abs(line(FINEST)[needed])
-    granted = np.maximum(_below(abs(fine.central), SAME), _below(size, ASLEEP))
-    shared = np.maximum(_below(total, SAME), _below(1, LEAST))
+    own = _below(abs(fine.central), SAME)
+    shared = np.maximum(_below(_sum(w * abs(fine.central)), SAME), _below(1, LEAST))
     for bits in COARSER:
         coarse = _slopes(line, bits, COARSE, needed)
         bar = abs(fine.central - coarse.central) + abs(fine.gap)
-        loose = (bar > granted) & (w * bar > shared)
+        loose = (bar > own) & (w * bar > shared)
         vanishes = fine.size <= _below(coarse.size, CLOSING)
         if not np.any(loose & ~vanishes):
             return bits, np.where(loose, coarse.size + fine.size, bar)
