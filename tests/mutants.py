@@ -72,7 +72,9 @@ MUTANTS: dict[str, gv.Subject] = {
     "pullback_is_linear": fault("the cotangent has lost its sign").apply(nn.tanh),
     "pullback_of_zero_is_zero": replaced(nn.tanh, vjp=lambda g, x: (g + x.dtype.type(1)) * (1 - np.tanh(x) ** 2)),
     "pushforward_is_linear": replaced(forward_rule(1.0), jvp=lambda u, x: np.abs(u) * (1 - np.tanh(x) ** 2)),
-    "pushforward_is_shaped_like_the_value": replaced(forward_rule(1.0), jvp=lambda u, x: u[None] * (1 - np.tanh(x) ** 2)),
+    "pushforward_is_shaped_like_the_value": replaced(
+        forward_rule(1.0), jvp=lambda u, x: u[None] * (1 - np.tanh(x) ** 2)
+    ),
     "hessian_is_symmetric": LOWER_TRIANGULAR,
     "pullback_remembers_nothing": fault("the first answer is kept").apply(nn.tanh),
     "inputs_are_left_unchanged": fault("writes into an input").apply(nn.tanh),

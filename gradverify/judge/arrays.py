@@ -95,9 +95,7 @@ def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
     scatter = math.hypot(float(np.sqrt((rest**2).sum())) / total, eps / 8)
     if abs(slope) <= max(2 * eps, ROUNDINGS * eps / count**0.5, SLOPE_SIGMAS * scatter):
         return 0.0
-    i = int(
-        np.argmax(np.abs(twin))
-    )  # errors that all entries share, as of p - t near 1, are no fault: they are measured
+    i = int(np.argmax(np.abs(twin)))  # an error that all entries share, as of p - t near 1, is no fault
     budget = float(_entry_bar(left, right, k, measured_rounding).flat[i]) / top
     return 1 + slope if abs(slope * twin.flat[i]) > budget / count**0.5 else 0.0
 
