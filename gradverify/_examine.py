@@ -422,7 +422,7 @@ def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int
     """Where derivatives vanish at the only point, a right claim beside it shows that a wrong one would be seen."""
     for trial in by.instruments.beside(subject, seed):
         lost = [key for key, sight in tally.cells.items() if sight in ("zero", "faint")]
-        if "faint" not in dict(tally.cells).values() and len(lost) < len(tally.cells):
+        if "faint" not in tally.cells.values() and len(lost) < len(tally.cells):
             return  # a cell that is zero holds beside one that is not
         other = Tally()
         _try(law, _Point(trial), by.instruments, other, False)

@@ -55,7 +55,7 @@ class Verdict:
     """What a Method says of one law about one subject, and how much that is worth.
 
     ``trials`` were made, ``decisive`` of them would have seen a mistake. ``visible`` is, for each argument,
-    the least mistake in its largest entry, as a share of it, that would have been seen (right within a factor
+    the least mistake in its largest entry, as a share of it, that would have been seen (mostly right within a factor
     of 3: the directions are random); ``smallest`` is the greatest of these. ``reason`` says why it is UNDECIDED.
     """
 

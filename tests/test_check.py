@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -251,7 +252,7 @@ def test_a_gradient_that_vanishes_beside_its_rounding_is_decided_by_points_in_it
         assert doubled.status != "HOLDS"
 
 
-def test_a_check_of_softmax_calls_it_seventeen_times():
+def test_a_check_of_softmax_asks_it_no_more_often_than_the_readme_says():
     calls = {"f": 0, "vjp": 0}
 
     def f(x):
@@ -266,8 +267,8 @@ def test_a_check_of_softmax_calls_it_seventeen_times():
     assert calls["f"] <= 12
     calls.update(f=0, vjp=0)
     assert gv.check(f, vjp=vjp, inputs=X).status == "HOLDS"
-    assert calls["f"] <= 20
-    assert calls["f"] + calls["vjp"] <= 35
+    assert calls["f"] <= 18
+    assert calls["f"] + calls["vjp"] <= 31
 
 
 def test_a_function_that_raises_is_undecided_with_its_own_words():
@@ -659,3 +660,90 @@ def test_whatever_a_function_raises_is_told_and_does_not_escape(kind):
     assert only_reason(report).startswith(
         "boom raised Mute: (it cannot say what)" if kind == "mute" else "boom raised SystemExit"
     )
+
+
+# -- what was once a false alarm, and what was once missed -------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [110, 123])
+def test_rows_saturated_at_thousands_are_off_by_roundings_of_1_and_not_accused(seed):
+    assert gv.check(gv.nn.softmax, seed=seed).status == "HOLDS"
+
+
+def test_a_zero_beside_a_huge_entry_has_a_step_of_its_own():
+    x = gv.sparse((3, 4), {(0, 0): 2e15}, dtype="float32")
+    assert gv.check(gv.nn.sigmoid, inputs=x).status == "HOLDS"
+    halved = gv.check(gv.nn.sigmoid.value, vjp=lambda g, x: gv.nn.sigmoid.vjp(g, x) / 2, inputs=x)
+    assert halved.status == "FAILS"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_lost_sign_of_a_single_cotangent_is_seen(seed):
+    def vjp(g, x):
+        return np.abs(g) * 2 * x
+
+    report = gv.check(
+        lambda x: (x * x).sum(), vjp=vjp, inputs=np.array([0.3, -0.2]), laws="pullback_is_linear", seed=seed
+    )
+    assert report.status == "FAILS"
+
+
+KINKS = {
+    "relu": (lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0)),
+    "abs": (np.abs, lambda g, x: g * np.sign(x)),
+    "max": (lambda x: x.max(), lambda g, x: g * np.eye(x.size)[x.argmax()]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_zero_throughout_fails_at_a_kink_by_its_neighbours_and_a_valid_convention_holds(name):
+    f, vjp = KINKS[name]
+    assert gv.check(f, vjp=vjp, inputs=np.zeros(3)).status == "HOLDS"
+    (found, *_) = gv.check(f, vjp=lambda g, x: np.zeros_like(x), inputs=np.zeros(3)).findings
+    assert (found.law, found.claimed) == ("pullback_is_the_derivative", 0.0)
+    assert "the slope nearby" in str(found.expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ties_of_many_are_broken_in_the_order_that_stable_sorting_takes(seed):
+    x = np.array([[0.0, 0.0, 0.0, 0.0], [0.0, -0.6, 0.6, -0.5], [0.0, 0.0, 0.5, 0.0]])
+
+    def unsort(g, x):
+        out = np.zeros_like(x)
+        np.put_along_axis(out, np.argsort(x, axis=-1, kind="stable"), g, axis=-1)
+        return out
+
+    law = "pullback_is_the_derivative"
+    assert gv.check(lambda x: np.sort(x, -1), vjp=unsort, inputs=x, laws=law, seed=seed).status == "HOLDS"
+    reverse = gv.check(lambda x: np.sort(x, -1), vjp=lambda g, x: unsort(g[:, ::-1], x), inputs=x, laws=law, seed=seed)
+    assert reverse.status == "FAILS"
+
+
+def test_three_times_the_least_visible_mistake_is_mostly_seen_and_a_third_of_it_never_alleged():
+    law = "pullback_is_the_derivative"
+    pairs = [
+        (np.sin, lambda g, x: g * np.cos(x)),
+        (np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2)),
+        (softmax, softmax_vjp),
+    ]
+    seen, alleged = [], []
+    for f, vjp in pairs:
+        size = np.mean(
+            [np.abs(vjp(np.random.default_rng(s).standard_normal(X.shape), X) * X) for s in range(20)], axis=0
+        )
+        place = np.unravel_index(size.argmax(), X.shape)
+
+        def planted(g, x, share, vjp=vjp, place=place):
+            out = vjp(g, x)
+            out[place] *= 1 + share
+            return out
+
+        for seed in range(6):
+            (verdict,) = gv.check(f, vjp=vjp, inputs=X, laws=law, seed=seed).verdicts
+            least = verdict.visible["x"]
+            assert 0 < least < 1e-9
+            for share, found in ((3 * least, seen), (least / 3, alleged)):
+                wrong = partial(planted, share=share)
+                found.append(gv.check(f, vjp=wrong, inputs=X, laws=law, seed=seed).status == "FAILS")
+    assert sum(seen) >= 0.75 * len(seen)
+    assert not any(alleged)

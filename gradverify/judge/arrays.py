@@ -52,14 +52,11 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             entry = _number(a[i]), _number(b[i])
             worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=claim.what)
         elif not exact and (factor := _common_factor(left, right, k)):
-            ratio = ratio or 1.0
             i = np.unravel_index(int(np.argmax(np.abs(b))), b.shape)
-            entry, says = (
-                (_number(a[i]), _number(b[i])),
-                f"{claim.what}: all entries together are {factor:.3g} times it",
-            )
-            index = tuple(int(n) for n in i)
-            worst = worst or Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=says)
+            entry, index = (_number(a[i]), _number(b[i])), tuple(int(n) for n in i)
+            together = f"{claim.what}: all entries together are {factor:.6g} times it"
+            shared = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=together)
+            worst, ratio = worst or shared, ratio or 1.0  # an entry of another part, if it is out by itself, says more
         elif exact:
             hint = "not bit for bit, but within rounding"
     if worst is not None:

@@ -23,7 +23,7 @@ UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this ar
 
 
 def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding) -> Judgement:
-    """Left against right within the errors they carry and this much of the code\'s own rounding."""
+    """Left against right within the errors they carry and this much of the code's own rounding."""
     weighed = left.answers + right.answers
     bar = left.error + right.error + sum(_rounding_along(w, rounding) for w in weighed)
     with np.errstate(all="ignore"):

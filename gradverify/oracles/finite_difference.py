@@ -30,7 +30,7 @@ CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks
 SHARP = 0.01  # of the value: one of two blocks that agree must be known this well
 GROWN = 4  # times its bar: what a value known from larger steps may not be off by
 STILL = 1e-4  # of the largest |f|: ... or both slopes be known this well, where they are 0
-TARGET = {"float64": 1e-11, "longdouble": 1e-14}  # of sum |v||slope|: finer than any claim is judged
+TARGET = {"float64": 1e-11, "longdouble": 1e-13}  # of sum |v||slope|: finer than any claim is judged
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
 
 
