@@ -427,7 +427,12 @@ def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int
         other = Tally()
         _try(law, _Point(trial), by.instruments, other, False)
         found = {key: sight for key, sight in other.cells.items() if key in lost and sight == "decisive"}
-        if found and not other.findings:
+        if other.findings:
+            wrong = other.findings[0]
+            said = f"claimed {wrong.claimed}, expected {wrong.expected} at {wrong.argument}{list(wrong.index or ())}"
+            tally.reasons.insert(0, f"too small to be judged at this point, and wrong {trial.where}: {said}")
+            return
+        if found:
             names = ", ".join(name for name, _ in found)
             how = "zero" if all(tally.cells[key] == "zero" for key in found) else "no more than rounding"
             tally.notes.append(f"{names}: {how} at this point; more than that, and right, {trial.where}")

@@ -18,6 +18,8 @@ from gradverify._vectors import Answer, Array, Vectors, Weighed, clone
 
 # (x, output, its index, input, its index, options) -> the name and the index of that entry of the matrix
 Entry = Callable[[Vectors, int, tuple[int, ...], int, tuple[int, ...], Mapping[str, Any]], tuple[str, tuple[int, ...]]]
+ELSEWHERE = 8  # points at which the size of the values is looked at again
+STEEP = 2**10  # times the inputs: larger values than these elsewhere (exp of what was negative) say nothing of here
 NOTHING = np.zeros(0)  # the part of a tangent or gradient that belongs to an argument not differentiated
 
 
@@ -122,13 +124,42 @@ class Subject:
             size = _size(self.forward(x), v, self.typical)
             return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
 
+        def elsewhere() -> tuple[Array, ...]:
+            size = _size(self.forward(x), v, self.elsewhere(x))
+            return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
+
         def largest() -> float:
             return max((float(np.max(np.abs(p), initial=0.0)) for p in self.forward(x)), default=0.0)
 
         low = coarsest(x, moves)
         lost = partial(self.lost, x, low)
-        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost, largest)
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost, largest, elsewhere)
         return Vectors(parts, None, (Weighed(answer),))
+
+    def elsewhere(self, x: Vectors) -> float:
+        """The size of the values where the inputs have other signs, and half to three halves of their sizes.
+
+        What is left of a term that cancels at x, as p - t does where the right class has won, is rounded at that
+        size. It is the largest median |f| of a few such points, and no more than ``STEEP`` times the inputs.
+        """
+        if self.typical:
+            return self.typical
+        rng, sizes, top = np.random.default_rng(20262), [0.0], 1.0
+        for _ in range(ELSEWHERE):
+            parts = list(x.parts)
+            for k in self.domain.smooth:
+                low, high = self.domain.bounds(k)
+                signs = rng.integers(0, 2, x[k].shape) * 2 - 1
+                parts[k] = np.clip(signs * rng.uniform(0.5, 1.5, x[k].shape) * x[k], low, high).astype(x[k].dtype)
+                top = max(top, float(np.max(np.abs(x[k]), initial=0.0)))
+            try:
+                y = self.fresh.forward(Vectors(tuple(parts), bare=x.bare))
+            except Broken:
+                continue
+            values = np.concatenate([np.abs(p).astype(np.float64).ravel() for p in y])
+            finite = values[np.isfinite(values)]
+            sizes.append(float(np.median(finite)) if finite.size else 0.0)
+        return min(max(sizes), STEEP * top)
 
     def lost(self, x: Vectors, low: str) -> float:
         """How far the value in type ``low`` is from the same code's in float64, in norm and in eps; 0 where unknown."""

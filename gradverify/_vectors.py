@@ -81,6 +81,7 @@ class Answer:
     low: str = "float64"  # the coarsest type among inputs and answer
     amplified: Callable[[], float] = lambda: 0.0  # how far the function itself is off here, in eps of that type
     largest: Callable[[], float] = lambda: 0.0  # the largest |f| that the answer was pulled back from
+    elsewhere: Callable[[], tuple[Array, ...]] | None = None  # ``natural``, where f is not as small as it is at x
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

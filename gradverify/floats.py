@@ -33,7 +33,7 @@ from gradverify.points import KINDS, Seeded, point
 FACTORS = (-8.0, -16.0)
 GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
-MODERATE = 2  # points of moderate values tried in place of a given one where every derivative vanishes
+MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
 
 
@@ -87,13 +87,15 @@ class Floats:
                 moved = x[k].astype(np.float64) + far
                 parts[k] = relaid(np.asarray(np.clip(moved, low, high).astype(x[k].dtype)), x[k])
             yield self.trial(subject, Vectors(tuple(parts)), f"{distance:+.0e} beside it", seed, (1, number))
-        for number in range(MODERATE):
+        for number, scale in enumerate(MODERATE):
             parts, source = list(x.parts), Seeded(np.random.default_rng([seed, 2, number]))
             for k in subject.domain.smooth:
                 low, high = subject.domain.bounds(k)
                 kind = tuple(subject.domain.arguments.values())[k].kind
                 places = Domain({"x": Box(x[k].shape, low=low, high=high, kind=kind)})
                 (moved,) = point(places, KINDS[0], x[k].dtype.name, source, ())
+                if kind == "real":
+                    moved = np.clip(scale * moved, low, high).astype(moved.dtype)
                 parts[k] = relaid(moved, x[k])
             yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 

@@ -252,6 +252,42 @@ def test_a_gradient_that_vanishes_beside_its_rounding_is_decided_by_points_in_it
         assert doubled.status != "HOLDS"
 
 
+def won(dtype, seed, factor=1.0):
+    """Cross-entropy of weights given where the right class has won: p - t is all rounding, and |v||f| is tiny."""
+    weights = np.random.default_rng(seed).standard_normal((4, 2)).astype(dtype)
+    x = np.array([[12, -4, 8, 2]], dtype)
+    labels = np.eye(2, dtype=dtype)[(x @ weights).argmax(axis=-1)]
+
+    def probabilities(w):
+        s = x @ w
+        e = np.exp(s - s.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    def loss(w):
+        z = x @ w - (x @ w).max(axis=-1, keepdims=True)
+        return -(labels * (z - np.log(np.exp(z).sum(axis=-1, keepdims=True)))).sum()
+
+    def vjp(g, w):
+        return (x.T @ (g * (probabilities(w) - labels)) * factor).astype(w.dtype)
+
+    return gv.check(loss, vjp=vjp, inputs=weights)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_difference_that_cancels_at_a_given_point_is_judged_by_the_size_f_has_elsewhere(dtype):
+    assert {won(dtype, seed).status for seed in range(12)} == {"HOLDS"}
+    wrong = [won(dtype, seed, 1.01) for seed in range(12)]
+    assert [report.status for report in wrong].count("HOLDS") == 0
+    assert [report.status for report in wrong].count("FAILS") >= 10
+
+
+def test_what_is_too_small_to_be_judged_is_undecided_where_it_is_wrong_at_moderate_values():
+    report = gv.check(np.exp, vjp=lambda g, x: 2 * g * np.exp(x), inputs=np.array([-30.0, -33.0]))
+    assert report.status == "UNDECIDED"
+    assert "too small to be judged at this point, and wrong at moderate values in its place: claimed" in str(report)
+
+
+
 def test_a_check_of_softmax_asks_it_no_more_often_than_the_readme_says():
     calls = {"f": 0, "vjp": 0}
 

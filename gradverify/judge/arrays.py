@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, is_inexact, is_number, limits
-from gradverify._vectors import Array, Vectors, wide
+from gradverify._vectors import Answer, Array, Vectors, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import FLOOR, ROUNDINGS, Rounding, measured_rounding, naturals_of, size_of
+from gradverify.judge.rounding import FLOOR, ROUNDINGS, Rounding, elsewhere_of, measured_rounding, naturals_of, size_of
 
 SLOPE_SIGMAS = 10  # standard deviations of a common factor
 FEWEST = 4  # entries, in effect, that a common factor is worked out from
@@ -117,7 +118,9 @@ def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> t
     widest = float(np.max(bar, initial=0.0))
     if widest < fault * top:
         return "decisive", widest / top
-    return ("zero" if top == 0 and _zero_seen(left, right, k, bar) else "blunt"), 0.0
+    if top == 0:
+        return ("zero" if _vanishes(left, right, k, bar, naturals_of) else "blunt"), 0.0
+    return ("faint" if _vanishes(left, right, k, bar, elsewhere_of) else "blunt"), 0.0
 
 
 def _number(a: Any) -> float | str:
@@ -142,6 +145,7 @@ def _entry_bar(left: Vectors, right: Vectors, k: int, rounding: Rounding) -> Arr
     return np.asarray(bar)
 
 
-def _zero_seen(left: Vectors, right: Vectors, k: int, bar: Array) -> bool:
-    naturals = [naturals_of(w.answer).get(k) for w in (*left.answers, *right.answers)]
+def _vanishes(left: Vectors, right: Vectors, k: int, bar: Array, sizes: Callable[[Answer], dict[int, Array]]) -> bool:
+    """Is the bar no more than rounding of |v||f|: what both sides agree on within it is 0, or as good as 0?"""
+    naturals = [sizes(w.answer).get(k) for w in (*left.answers, *right.answers)]
     return all(n is None or bool(np.all(bar <= ZERO * n + TINY)) for n in naturals)

@@ -11,17 +11,18 @@ from gradverify._verdict import Outcome
 from gradverify.judge.arrays import compared
 from gradverify.judge.judgement import Judgement
 from gradverify.judge.numbers import weighed_up
-from gradverify.judge.rounding import Rounding, granted, measured_rounding, reordered
+from gradverify.judge.rounding import Rounding, granted, measured_rounding, reordered, rounding_elsewhere
 
 
 def judge(claim: Claim) -> Judgement:
     """Judge one claim; what disagrees is judged again with more of the code's own rounding granted.
 
     First with that of the size entries have without cancellation (numbers start there: they are
-    sums of many entries), then with the scatter that is seen. A claim of the same bits is about two
-    calls alike, so no scatter of *different* inputs excuses it.
+    sums of many entries), then with the scatter that is seen, then with that of the size f has
+    elsewhere. A claim of the same bits is about two calls alike, so no scatter of *different* inputs
+    excuses it.
     """
-    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding)
+    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding, rounding_elsewhere)
     if claim.relation == "same bits":
         levels = levels[:2]
     if isinstance(claim.right, CannotHere):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,17 @@ import numpy as np
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
 from gradverify._subject import step_of
-from gradverify._vectors import Estimate, Weighed, wide
+from gradverify._vectors import Answer, Array, Estimate, Weighed, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import Rounding, measured_rounding, naturals_of, size_of
+from gradverify.judge.rounding import (
+    Rounding,
+    elsewhere_of,
+    measured_rounding,
+    naturals_of,
+    rounding_elsewhere,
+    size_of,
+)
 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
@@ -35,7 +43,8 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
     least = max(bar, right.refutes)
     if right.source and gap > SUSPICIOUS * max(least, limit):  # its own rounding may be what counts
         least = max(least, left.error + right.error + sum(_rounding_along(w, measured_rounding) for w in weighed))
-    sight, smallest = _sight_along(weighed, bar, least, right.share)
+    sizes = elsewhere_of if rounding is rounding_elsewhere else naturals_of
+    sight, smallest = _sight_along(weighed, bar, least, right.share, sizes)
     if not weighed:
         sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
         sight = {-1: "decisive" if sharp else "blunt"}
@@ -125,7 +134,11 @@ def _rounding_along(w: Weighed, rounding: Rounding) -> float:
 
 
 def _sight_along(
-    weighed: tuple[Weighed, ...], bar: float, least: float, share: float
+    weighed: tuple[Weighed, ...],
+    bar: float,
+    least: float,
+    share: float,
+    sizes: Callable[[Answer], dict[int, Array]],
 ) -> tuple[dict[int, str], dict[int, float]]:
     """Would a reference fault of each argument have moved its side beyond the bar; and which is the least that would?
 
@@ -153,7 +166,7 @@ def _sight_along(
             if seen:
                 sight[k] = "decisive"
                 continue
-            natural = naturals_of(w.answer).get(k)
+            natural = sizes(w.answer).get(k)
             size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
             vanishes = bar <= ZERO * size + TINY
             sight.setdefault(k, ("faint" if top > 0 else "zero") if vanishes else "blunt")

@@ -8,7 +8,7 @@ low-precision cast is not excused. The judge decides which of the three is asked
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -68,21 +68,56 @@ def naturals_of(answer: Answer) -> dict[int, Array]:
     return dict(answer.memo["natural"])
 
 
+def elsewhere_of(answer: Answer) -> dict[int, Array]:
+    """The same, no smaller than it is where the inputs have other signs: asked for only after a mismatch."""
+    if "elsewhere" not in answer.memo:
+        here = naturals_of(answer)
+        there = answer.elsewhere() if answer.elsewhere is not None else here
+        answer.memo["elsewhere"] = {k: np.fmax(n, there[k]) for k, n in here.items()}
+    return dict(answer.memo["elsewhere"])
+
+
 def size_of(answer: Answer) -> float:
-    """|v||f|: what was summed, before it is divided by any step."""
+    """|v||f|, here or elsewhere: what was summed, before it is divided by any step."""
     return max(
-        (float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in naturals_of(answer).items()), default=0.0
+        (float(np.max(n * step_of(answer.x[k]), initial=0.0)) for k, n in elsewhere_of(answer).items()), default=0.0
     )
 
 
 def measured_rounding(answer: Answer) -> tuple[Array, ...]:
     """min(10 sigma, cap) + twice the answer to one unit in the last place, and never below the floor."""
     if "rounding" not in answer.memo:
-        answer.memo["rounding"] = _measure(answer)
+        answer.memo["rounding"] = _budget(answer, naturals_of(answer))
     return tuple(answer.memo["rounding"])
 
 
-def _measure(answer: Answer) -> tuple[Array, ...]:
+def rounding_elsewhere(answer: Answer) -> tuple[Array, ...]:
+    """The same with the cap and the floor of the size that f has elsewhere."""
+    return _budget(answer, elsewhere_of(answer))
+
+
+def _budget(answer: Answer, naturals: Mapping[int, Array]) -> tuple[Array, ...]:
+    sigma, response, lost = _scattered(answer)
+    own, largest, out = granted(answer), answer.largest(), []
+    for k, part in enumerate(answer.parts):
+        eps, size = answer.eps[k], np.abs(part.astype(np.float64))
+        natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
+        cap = np.inf if lost else np.maximum(CAP * eps * np.maximum(natural, size), 64 * response[k])
+        budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
+        share = min(FLOOR * eps * largest, EXPONENTS)
+        out.append(np.maximum(budget, FLOOR * eps * natural) + own[k] + share * size)
+    return tuple(out)
+
+
+def _scattered(answer: Answer) -> tuple[list[Array], list[Array], bool]:
+    """How each entry scatters and answers to a unit in the last place, and whether f itself is lost; kept."""
+    if "scatter" not in answer.memo:
+        answer.memo["scatter"] = _scatters(answer)
+    sigma, response, lost = answer.memo["scatter"]
+    return sigma, response, lost
+
+
+def _scatters(answer: Answer) -> tuple[list[Array], list[Array], bool]:
     coarse = answer.low if answer.low in NEAR else "float64"
     rng = np.random.default_rng(20261)
     amplified = answer.amplified()  # what the function itself loses here, its rules may lose too
@@ -104,15 +139,7 @@ def _measure(answer: Answer) -> tuple[Array, ...]:
                     change = np.median(np.abs(np.diff(rows, axis=0)), axis=0) / spacing
                 here[k] = np.where(np.isfinite(here[k]), here[k], change)
         response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
-    naturals, own, largest, out = naturals_of(answer), granted(answer), answer.largest(), []
-    for k, part in enumerate(answer.parts):
-        eps, size = answer.eps[k], np.abs(part.astype(np.float64))
-        natural = np.nan_to_num(naturals.get(k, np.zeros(part.shape)), nan=0.0, posinf=0.0)
-        cap = np.inf if lost else np.maximum(CAP * eps * np.maximum(natural, size), 64 * response[k])
-        budget = np.minimum(NOISE * sigma[k], cap) + 2 * response[k]
-        share = min(FLOOR * eps * largest, EXPONENTS)
-        out.append(np.maximum(budget, FLOOR * eps * natural) + own[k] + share * size)
-    return tuple(out)
+    return sigma, response, lost
 
 
 def _beside(answer: Answer, distance: float, rng: np.random.Generator) -> Vectors:
