@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from gradverify._examine import survey
 from gradverify._law import Law
 from gradverify._method import Method, Prover
 from gradverify._subject import Broken, Subject
+from gradverify._surroundings import left_as_found
 from gradverify._tally import Budget
 from gradverify._vectors import vectors
 from gradverify._verdict import Report, Verdict
@@ -118,7 +120,8 @@ def _answering(subjects: list[Subject], cotangent: tuple[Any, ...]) -> list[Subj
 
 def _fits(subject: Subject, cotangent: tuple[Any, ...]) -> bool:
     try:
-        y = subject.forward(vectors([a.array for a in subject.domain.arguments.values()]))  # type: ignore[union-attr]
+        with left_as_found((subject.value,)):
+            y = subject.forward(vectors([a.array for a in subject.domain.arguments.values()]))  # type: ignore[union-attr]
         v = cotangent if subject.form is None else subject.form.cotangent(cotangent)
     except Broken:
         return True  # which is told when it is judged
@@ -151,9 +154,10 @@ def run(
 
 @contextmanager
 def untouched_state() -> Iterator[None]:
-    """NumPy's global random state is the same afterwards as before, whatever the subject draws."""
-    state = np.random.get_state()  # noqa: NPY002
+    """The global random states, NumPy's and Python's, are the same afterwards as before, whatever the subject draws."""
+    state, python = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         yield
     finally:
         np.random.set_state(state)  # noqa: NPY002
+        random.setstate(python)

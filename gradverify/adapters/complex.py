@@ -22,6 +22,7 @@ import numpy as np
 from gradverify._domain import At, Box, Domain, half_of
 from gradverify._errors import Misuse
 from gradverify._subject import Broken, Subject
+from gradverify._surroundings import left_as_found
 from gradverify._vectors import Array, Vectors
 from gradverify.points import KINDS, Seeded, point
 
@@ -86,7 +87,8 @@ def _value(subject: Subject, domain: Domain, inputs: tuple[bool, ...]) -> Any:
     for kind in KINDS:
         x = point(domain, kind, subject.dtypes[0], Seeded(np.random.default_rng(0)), ())
         try:
-            return subject.given(options).observe("value", Vectors(tuple(joined(x, inputs))))[0]
+            with left_as_found((subject.value,)):
+                return subject.given(options).observe("value", Vectors(tuple(joined(x, inputs))))[0]
         except Broken:
             continue
     return 0.0

@@ -11,6 +11,7 @@ import numpy as np
 
 from gradverify._law import Law
 from gradverify._subject import Broken, Subject
+from gradverify._surroundings import left_as_found
 from gradverify._vectors import Array, Vectors
 from gradverify._verdict import Finding, Status, Verdict
 from gradverify.adapters.complex import CONVENTIONS, WHOSE, Halves, other
@@ -45,7 +46,8 @@ def _left(f: Finding, mended: Subject) -> float:
     if f.argument not in mended.names:
         return 0.0
     try:
-        found = mended.pullback(Vectors(f.inputs), Vectors(f.cotangent, bare=len(f.cotangent) == 1))
+        with left_as_found((mended.vjp,)):
+            found = mended.pullback(Vectors(f.inputs), Vectors(f.cotangent, bare=len(f.cotangent) == 1))
     except Broken:
         return 1.0
     entry = float(found[mended.names.index(f.argument)][f.index])

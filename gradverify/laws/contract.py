@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,22 +11,22 @@ from gradverify._claim import Claim, equal, same_bits
 from gradverify._floating import is_floating
 from gradverify._law import law
 from gradverify._subject import NOTHING, Subject
+from gradverify._surroundings import Moves, listed, runs
 from gradverify._vectors import Estimate, Vectors
 
 
 @law(needs=())
 def inputs_are_left_unchanged(f: Subject, x: Vectors, u: Vectors, v: Vectors) -> Iterator[Claim]:
     """No rule writes into its inputs, its cotangent or its tangent."""
-    _, after = f.observe("value", x)
-    yield same_bits(Vectors(after), x.exact(), f"{f.name} writes into its input")
+    yield same_bits(Vectors(f.observe("value", x)[1]), x.exact(), f"{f.name} writes into its input")
     if f.vjp is not None:
-        _, after = f.observe("vjp", x, v)
+        after = f.observe("vjp", x, v)[1]
         n = len(v)
         yield same_bits(Vectors(after[:n]), v.exact(), "the vjp writes into the cotangent", about="output")
         yield same_bits(Vectors(after[n:]), x.exact(), "the vjp writes into an input")
     if f.jvp is not None:
         full = f.whole_tangent(x, u)
-        _, after = f.observe("jvp", x, full)
+        after = f.observe("jvp", x, full)[1]
         yield same_bits(Vectors(after[: len(full)]), full, "the jvp writes into the tangent")
         yield same_bits(Vectors(after[len(full) :]), x.exact(), "the jvp writes into an input")
 
@@ -35,17 +35,55 @@ def inputs_are_left_unchanged(f: Subject, x: Vectors, u: Vectors, v: Vectors) ->
 def same_answer_twice(f: Subject, x: Vectors, y: Vectors, v: Vectors, u: Vectors) -> Iterator[Claim]:
     """A rule called again with the same arguments answers the same, whatever was called in between."""
     first = f.forward(x)
-    if f.vjp is not None:
-        answer = f.pullback(x, v)
+    answer = f.pullback(x, v) if f.vjp is not None else None
+    once = f.pushforward(x, u) if f.jvp is not None else None
+    moves = _moves(f, x, v, u)
+    if answer is not None:
         f.fresh.forward(x)
         f.pullback(y, v)  # not told about y beforehand; what it answers is another law's matter
         f.forward(y)
-        yield same_bits(f.fresh.pullback(x, v), answer, "the vjp answers differently the second time")
-    if f.jvp is not None:
-        once = f.pushforward(x, u)
-        yield same_bits(f.fresh.pushforward(x, u), once, "the jvp answers differently the second time", about="output")
-    last = same_bits(f.fresh.forward(x), first, f"{f.name} answers differently the second time", about="output")
-    yield replace(last, remark=_overwritten(f))
+        yield same_bits(f.fresh.pullback(x, v), answer, f"the vjp answers differently the second time{_during(moves)}")
+    if once is not None:
+        says = f"the jvp answers differently the second time{_during(moves)}"
+        yield same_bits(f.fresh.pushforward(x, u), once, says, about="output")
+    says = f"{f.name} answers differently the second time{_during(moves)}"
+    last = same_bits(f.fresh.forward(x), first, says, about="output")
+    yield replace(last, remark="; ".join(filter(None, (_overwritten(f), _moved(f, moves)))))
+
+
+def _moves(f: Subject, x: Vectors, v: Vectors, u: Vectors) -> Mapping[str, Moves]:
+    """What every call moves again, of what is kept outside the arguments, by the rule that moves it."""
+    asks = {
+        "value": lambda: f.fresh.forward(x),
+        "vjp": lambda: f.fresh.pullback(x, v),
+        "jvp": lambda: f.fresh.pushforward(x, u),
+    }
+    claimed = {rule: ask for rule, ask in asks.items() if getattr(f, rule) is not None}
+    return f.surroundings.moves(claimed) if f.surroundings is not None else {}
+
+
+def _during(moves: Mapping[str, Moves]) -> str:
+    """What moved between two calls, in words."""
+    names = tuple(dict.fromkeys(name for found in moves.values() for name in found.names))
+    return f"; {listed(names)} moved between the calls" if names else ""
+
+
+def _moved(f: Subject, moves: Mapping[str, Moves]) -> str:
+    """Which rules move what, in words. A rule that runs the function itself is not told of what that moves."""
+    by: dict[str, list[str]] = {}
+    for rule, found in moves.items():
+        value = moves["value"]
+        own = runs(getattr(f, rule), f.value) and rule != "value"
+        for name in found.names:
+            if not (own and name in value.names and found.once.get(name) == value.once.get(name)):
+                by.setdefault(name, []).append(f.said(rule))
+    counts = frozenset(name for found in moves.values() for name in found.counts)
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, rules in by.items():
+        then = "left as it is, for it only counts" if name in counts else "put back after the check"
+        groups.setdefault((" and of ".join(rules), then), []).append(name)
+    told = ((listed(tuple(names)), "it" if len(names) == 1 else "them", *how) for how, names in groups.items())
+    return "; ".join(f"{names}: every call of {rules} moves {it}; {then}" for names, it, rules, then in told)
 
 
 def _overwritten(f: Subject) -> str:
