@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from gradverify._method import Loop, Trial
 from gradverify._subject import Subject
 from gradverify._vectors import Vectors
-from gradverify.floats import Floats, named, typical
-from gradverify.points import KINDS, Seeded, point
+from gradverify.floats import Floats, answers, named, typical
+from gradverify.points import KINDS, Kind, Seeded, combinations, point, swept
 
 
 @dataclass(frozen=True)
@@ -29,25 +29,42 @@ class Sampling:
 
     def drive(self, subject: Subject, seed: int, loop: Loop) -> None:
         """Bring every point of ``trials`` while any law is open."""
+        reported = self.instruments.shrink if self.smallest else self.instruments.plainer
         for trial in self.trials(subject, seed):
             if not loop.open:
                 return
             for finding in loop.judge(trial):
-                if self.smallest:
-                    self.instruments.shrink(trial, finding, loop)
+                reported(trial, finding, loop)
 
     def trials(self, subject: Subject, seed: int) -> Iterator[Trial]:
-        """Every combination of dtype and options at the plain point, then the other kinds of points."""
-        choices = [dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())]
+        """The options alone and in pairs at the plain point in every type, and in turn at the other kinds of points."""
+
+        def given(options: Mapping[str, Any]) -> Trial:
+            return self.instruments.given(subject, options, seed)
+
         if subject.domain.fixed:
-            for options in choices:
-                yield self.instruments.given(subject, options, seed)
+            yield from swept(subject.options, given, answers)
             return
         subject = typical(subject, seed)
+        usable: dict[str, list[Mapping[str, Any]]] = {dtype: [] for dtype in subject.dtypes}  # options that answer
         for number, kind in enumerate(KINDS[: self.points]):
             for dtype in subject.dtypes:
-                for options in choices if number == 0 else choices[number % len(choices) :][:1]:
-                    key = (named(subject.name), number, named(dtype))
-                    source = Seeded(np.random.default_rng([seed, *key]))
-                    x = Vectors(point(subject.domain, kind, dtype, source, subject.literals))
-                    yield self.instruments.trial(subject.given(options), x, kind.name, seed, key)
+
+                def made(options: Mapping[str, Any], n: int = number, kind: Kind = kind, dtype: str = dtype) -> Trial:
+                    return self._made(subject, options, n, kind, dtype, seed)
+
+                if number == 0:
+                    for trial in swept(subject.options, made, answers):
+                        yield trial
+                        usable[dtype] += [trial.subject.at] if subject.options and answers(trial) else []
+                else:
+                    choices = usable[dtype] or combinations(subject.options)
+                    yield made(choices[number % len(choices)])
+
+    def _made(
+        self, subject: Subject, options: Mapping[str, Any], number: int, kind: Kind, dtype: str, seed: int
+    ) -> Trial:
+        """The trial at the point of this kind and type, which is the same for all options."""
+        key = (named(subject.name), number, named(dtype))
+        x = Vectors(point(subject.domain, kind, dtype, Seeded(np.random.default_rng([seed, *key])), subject.literals))
+        return self.instruments.trial(subject.given(options), x, kind.name, seed, key)

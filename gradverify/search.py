@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import hypothesis
@@ -22,9 +21,10 @@ from gradverify._tally import Budget
 from gradverify._vectors import Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.minimise import alike
-from gradverify.floats import EFFORT, Floats, metered, named, typical
-from gradverify.points import KINDS, Kind
+from gradverify.floats import EFFORT, Floats, answers, metered, named, typical
+from gradverify.points import KINDS, Kind, combinations
 from gradverify.points.drawn import Cell, Drawn, Made, Options, Point, Stale, drawn_point, remembered
+from gradverify.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,31 @@ class Search:
 
     def drive(self, subject: Subject, seed: int, loop: Loop) -> None:
         """What broke before; then the points of each kind, again after a law has broken, while any law is open."""
-        choices: list[Options] = [
-            dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())
-        ]
         if subject.domain.fixed:
-            for options in choices if loop.open else ():
-                trial = self.instruments.given(subject, options, seed)
-                for finding in loop.judge(trial):
-                    self.instruments.shrink(trial, finding, loop)
+            Sampling(smallest=True, instruments=self.instruments).drive(subject, seed, loop)
             return
+        cells, choices = _cells(subject, seed)
         subject = typical(subject, seed)
-        cells: list[Cell] = [((dtype,), (options,)) for dtype in subject.dtypes for options in choices]
         memory = _Memory((self.settings or hypothesis.settings()).database, subject)
         hunts = [
             _Hunt(self, subject, kind, number, cell, seed, loop, memory)
             for number, kind in enumerate(KINDS)
-            for cell in (cells if number == 0 else [(subject.dtypes, tuple(choices))])
+            for cell in (cells if number == 0 else [(subject.dtypes, choices)])
         ]
         memory.replay(hunts, loop)
         for hunt in hunts:
             while loop.open and hunt.catches():
                 pass
+
+
+def _cells(subject: Subject, seed: int) -> tuple[list[Cell], tuple[Options, ...]]:
+    """A cell for every type and every combination of options that is swept; the combinations that are not refused."""
+    if not subject.options:
+        return [((dtype,), ({},)) for dtype in subject.dtypes], ({},)
+    plain = {d: list(Sampling(points=1).trials(replace(subject, dtypes=(d,)), seed)) for d in subject.dtypes}
+    cells: list[Cell] = [((dtype,), (trial.subject.at,)) for dtype, trials in plain.items() for trial in trials]
+    usable = tuple(trial.subject.at for trial in plain[subject.dtypes[0]] if answers(trial))
+    return cells, usable or tuple(combinations(subject.options))
 
 
 # -- one kind of points ---------------------------------------------------------------------------

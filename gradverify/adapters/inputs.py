@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import itertools
 import typing
@@ -159,27 +160,39 @@ def _example(shapes: tuple[str, ...], sizes: Mapping[str, int]) -> tuple[np.ndar
 def swept(
     f: Callable[..., Any], rules: tuple[Callable[..., Any] | None, ...], taken: int
 ) -> dict[str, tuple[Any, ...]]:
-    """Booleans, enumerations and Literals among f's further keywords that every rule takes too: all their values."""
-    import enum
+    """Booleans, enumerations and Literals among f's further keywords that every rule takes too: all their values.
 
+    The default comes first.
+    """
     try:
         parameters = list(inspect.signature(f).parameters.values())[taken:]
-        hints = typing.get_type_hints(f)
-    except Exception:
+    except (TypeError, ValueError):
         return {}
+    try:
+        hints = typing.get_type_hints(f)
+    except Exception:  # names that exist for a type checker only
+        hints = {}
     out: dict[str, tuple[Any, ...]] = {}
     for p in parameters:
-        if not all(_takes(rule, p.name) for rule in rules if rule is not None):
-            continue
-        hint = hints.get(p.name)
-        if isinstance(p.default, bool):
-            out[p.name] = (p.default, not p.default)
-        elif isinstance(p.default, enum.Enum):
-            out[p.name] = (p.default, *(m for m in type(p.default) if m is not p.default))
-        elif typing.get_origin(hint) is typing.Literal:
-            values = typing.get_args(hint)
-            out[p.name] = tuple(dict.fromkeys((p.default, *values))) if p.default is not p.empty else values
+        values = _values(p, hints.get(p.name))
+        if len(values) > 1 and all(_takes(rule, p.name) for rule in rules if rule is not None):
+            out[p.name] = values
     return out
+
+
+def _values(p: inspect.Parameter, hint: Any) -> tuple[Any, ...]:
+    """The few values that a parameter may have, its default first; none where they are not so few."""
+    if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+        return ()
+    default = () if p.default is p.empty else (p.default,)
+    kind = type(p.default) if isinstance(p.default, bool | enum.Enum) else hint
+    if kind is bool:
+        return (*default, not p.default) if default else (False, True)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return (*default, *(member for member in kind if member not in default))
+    if typing.get_origin(kind) is typing.Literal:
+        return tuple(dict.fromkeys((*default, *typing.get_args(kind))))
+    return ()
 
 
 def _takes(rule: Callable[..., Any], name: str) -> bool:

@@ -208,7 +208,7 @@ def with_args(f: Function, args: tuple[Any, ...]) -> Function:
 
 
 def accepts(f: Function | None, count: int, label: str) -> None:
-    """Misuse if calling with this many positional arguments cannot work."""
+    """Misuse if calling with this many positional arguments, and the keywords it cannot do without, cannot work."""
     if f is None:
         return
     if not callable(f):
@@ -218,11 +218,20 @@ def accepts(f: Function | None, count: int, label: str) -> None:
     except (TypeError, ValueError):
         return
     try:
-        signature.bind(*[None] * count)
+        signature.bind(*[None] * count, **dict.fromkeys(keywords(f)))
     except TypeError as mismatch:
         raise Misuse(
             f"{label}{signature} cannot take {count} positional argument(s): {mismatch}. See the README's table."
         ) from None
+
+
+def keywords(f: Function) -> tuple[str, ...]:
+    """The keywords that f cannot do without; options supply them."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
 
 
 def output_shapes(subject: Subject, x: tuple[Any, ...]) -> tuple[tuple[int, ...], ...] | None:

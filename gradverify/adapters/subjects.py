@@ -13,6 +13,7 @@ from gradverify._domain import At, Box, Domain, Sizes
 from gradverify._errors import Misuse
 from gradverify._floating import floating_type
 from gradverify._subject import Subject
+from gradverify._surroundings import left_as_found
 from gradverify.adapters import inputs as given
 from gradverify.adapters import numpy as forms
 from gradverify.adapters.complex import checked, halved, told
@@ -58,6 +59,9 @@ class Request:
     def swept(self) -> dict[str, tuple[Any, ...]]:
         """The options asked for, each with its values."""
         asked = self.options or {}
+        for name, values in asked.items():
+            if isinstance(values, list | tuple) and not values:
+                raise Misuse(f"options={{{name!r}: {values!r}}}: give the values to try, or leave the option out.")
         return {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in asked.items()}
 
 
@@ -150,12 +154,16 @@ def _made(f: Any, claimed: Mapping[str, Any], label: str, domain: Domain, reques
 
 def _completed(subject: Subject, f: Any, claimed: Mapping[str, Any], request: Request, notes: list[str]) -> Subject:
     """The subject with the types and the options to sweep."""
-    options = request.swept
-    if not options:
-        taken = len(subject.domain.names) + len(request.args)
-        options = given.swept(f, tuple(claimed.values()) if "backward" not in claimed else (), taken)
-        if options:
-            notes.append("swept unasked: " + ", ".join(f"{k} in {list(v)!r}" for k, v in options.items()))
+    asked, taken = request.swept, len(subject.domain.names) + len(request.args)
+    found = given.swept(f, tuple(claimed.values()) if "backward" not in claimed else (), taken)
+    unasked = {name: values for name, values in found.items() if name not in asked}
+    if unasked:
+        notes.append("swept unasked: " + ", ".join(f"{k} in {list(v)!r}" for k, v in unasked.items()))
+    options = {**asked, **unasked}
+    for function in (f, *claimed.values()):
+        for name in (name for name in forms.keywords(function) if name not in options):
+            needs = f"{request.spoken(function, 'f')} needs {name}="
+            raise Misuse(f"{subject.name}: {needs}; write options={{{name!r}: ...}}.")
     fixed = all(isinstance(a, At) or a.dtype for a in subject.domain.arguments.values())
     dtypes = request.dtypes or (subject.dtypes[:1] if fixed else subject.dtypes)
     return replace(subject, dtypes=dtypes, options=options)
@@ -194,7 +202,7 @@ def _said(boxes: Mapping[str, Box]) -> str:
 def _runs(subject: Subject, example: tuple[Any, ...], asked: str) -> bool:
     """Does the value take this example; the rule too (``answer``), gradients shaped like inputs (``shapes``)?"""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), left_as_found((subject.value, subject.vjp)):
             y = subject.value(*(a.copy() for a in example))
             if subject.vjp is None or asked == "value":
                 return True

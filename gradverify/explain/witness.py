@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -113,7 +114,15 @@ def witness(subject: Subject, law: str, x: tuple[Array, ...], v: tuple[Array, ..
     if v:
         keywords.append(f"cotangent={literal(v[0]) if len(v) == 1 else '(' + ', '.join(map(literal, v)) + ')'}")
     if subject.at:
-        keywords.append(f"options={{{', '.join(f'{k!r}: [{o!r}]' for k, o in subject.at.items())}}}")
+        keywords.append(f"options={{{', '.join(f'{k!r}: [{_option(o, subject)}]' for k, o in subject.at.items())}}}")
     keywords += [f'laws="{law}"', f"seed={seed}"]
     call = f"gv.check({subject.call or subject.name}, {', '.join(keywords)}).require()"
     return f"import gradverify as gv, numpy as np; {setup}{call}"
+
+
+def _option(value: Any, subject: Subject) -> str:
+    """Python text of an option's value: a member of an enumeration by name, from where the subject is."""
+    if isinstance(value, Enum):
+        home = "m." if subject.call.startswith("m.") else ""
+        return f"{home}{type(value).__qualname__}.{value.name}"
+    return literal(value) if isinstance(value, np.ndarray) else repr(value)

@@ -13,6 +13,7 @@ from flint import fmpq
 from gradverify._domain import At, Box
 from gradverify._subject import NOTHING, Subject
 from gradverify._vectors import Vectors
+from gradverify.points import combinations
 from gradverify.symbolic import expression as ex
 from gradverify.symbolic.branches import Unsupported, exactly
 from gradverify.symbolic.decide import Assumptions, Point
@@ -87,9 +88,8 @@ class Setting:
 
 
 def settings(subject: Subject, sizes: Mapping[str, int] | None, *, several: bool) -> Iterator[Setting]:
-    """Every option, at the usual sizes (``several``: and with those exchanged, and at the least), under every label."""
-    choices = [dict(zip(subject.options, o, strict=True)) for o in itertools.product(*subject.options.values())]
-    for options in choices:
+    """Options alone and in pairs, at the usual sizes, under every label; ``several``: at others too."""
+    for options in combinations(subject.options):
         for chosen in _sizes(subject, sizes)[: None if several else 1]:
             yield from _at_sizes(subject.given(options), chosen, options)
 
