@@ -7,10 +7,16 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gradverify._chance import CHANCE, TIMES
+
 if TYPE_CHECKING:
     from gradverify._verdict import Finding, Report, Verdict
 
 DECISIVE = "decisive: a sign, a lost entry, or 1 % (16 eps of the type, if that is more) would have been seen"
+CHANCES = (
+    f"chance: below {CHANCE:.0e} that a right rule FAILS (if it rounds as measured), "
+    f"or a point misses {TIMES} times what it sees"
+)
 PROVED = "zero modulo two random 61-bit primes, wrong with a chance below 2^-100"
 REPORT = ("status", "seed", "notes", "skipped", "facts")
 VERDICT = (
@@ -84,6 +90,11 @@ def proved(v: Verdict) -> bool:
     return v.status == "HOLDS" and PROVED in v.notes
 
 
+def tried(report: Report) -> bool:
+    """Was anything decided by trials, and not by proof alone?"""
+    return any(v.decisive and not proved(v) for v in report.verdicts)
+
+
 def plain(report: Report) -> str:
     """The whole report for a pipe or a log."""
     lines: list[str] = []
@@ -111,7 +122,7 @@ def plain(report: Report) -> str:
         if v.status == "FAILS":
             lines += ["", *failure(v)]
     lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
-    lines += [DECISIVE] if any(v.decisive and not proved(v) for v in report.verdicts) else []
+    lines += [DECISIVE, CHANCES] if tried(report) else []
     lines += [f"proved: {PROVED}"] if any(map(proved, report.verdicts)) else []
     lines.append(summary(report))
     return "\n".join(lines)
@@ -155,7 +166,8 @@ def as_data(report: Report) -> dict[str, Any]:
         | {"findings": [{n: getattr(f, n) for n in FINDING} for f in v.findings]}
         for v in report.verdicts
     ]
-    return {name: getattr(report, name) for name in REPORT} | {"verdicts": verdicts}
+    chance = {"fails though right": CHANCE, "missed": CHANCE, "times the least seen": TIMES} if tried(report) else {}
+    return {name: getattr(report, name) for name in REPORT} | {"verdicts": verdicts, "chance": chance}
 
 
 def _plain(value: Any) -> Any:

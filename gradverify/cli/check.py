@@ -48,7 +48,7 @@ def check(
               1: something fails    4: nothing fails, a derivative is undecided
               2: misuse             5: there was nothing to check
     """
-    from gradverify._render import DECISIVE, summary
+    from gradverify._render import CHANCES, DECISIVE, summary, tried
 
     head = () if targets else ("proved", "searched", "sampled", "sees", "time")
     number, screen = seed_of(seed), Screen(*head)
@@ -71,6 +71,8 @@ def check(
     if any(v.decisive for v in report.verdicts):
         screen.line(DECISIVE)
         screen.line(SEES)
+    if tried(report):
+        screen.line(CHANCES)
     screen.line(summary(report), COLOURS[str(report.status)])
     return STATUS[str(report.status)]
 
