@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ import numpy as np
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, is_inexact
 from gradverify._law import Law
+from gradverify._memory import latest
 from gradverify._method import Excuse, Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
+from gradverify._surroundings import Surroundings, left_as_found, listed
 from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
@@ -72,12 +74,29 @@ def survey(
 ) -> tuple[Verdict, ...]:
     """The verdict on each law, in their order, all of them judged at the same points.
 
-    A law that breaks is closed, and so are the later ones that rest on it: those are not judged.
+    A law that breaks is closed, and so are the later ones that rest on it: those are not judged. What the subject's
+    functions keep outside their arguments stands afterwards as it did before.
     """
-    start = time.perf_counter()
     meter = budget if isinstance(budget, Budget) else Budget(budget)
-    if isinstance(by, Prover):
-        return _decided(laws, subject, by, seed, meter, strict)
+    rules = (subject.value, subject.vjp, subject.jvp)
+    with left_as_found(rules) as before:
+        if isinstance(by, Prover):
+            return _decided(laws, subject, by, seed, meter, strict)
+        within = _within(subject, Surroundings(rules, before)) if before.held else subject
+        return _tried(laws, within, by, seed, meter, strict)
+
+
+def _within(subject: Subject, around: Surroundings) -> Subject:
+    """The subject, which knows its surroundings, and leaves nothing in them that only an oracle hands over."""
+    kept = [rule and around.guarded(rule) for rule in (subject.vjp, subject.jvp)]
+    return replace(subject, value=around.guarded(subject.value), vjp=kept[0], jvp=kept[1], surroundings=around)
+
+
+def _tried(
+    laws: Sequence[Law], subject: Subject, by: Method, seed: int, meter: Budget, strict: bool
+) -> tuple[Verdict, ...]:
+    """The verdicts of a Method that brings points."""
+    start = time.perf_counter()
     loop = _Survey(by, tuple(laws), tuple(Tally() for _ in laws), meter, strict)
     for law, tally in loop.pairs:
         missing = law.missing(subject)
@@ -188,7 +207,7 @@ class _Point:
     trial: Trial
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trial", replace(self.trial, draw=cache(self.trial.draw)))
+        object.__setattr__(self, "trial", replace(self.trial, draw=latest(self.trial.x.size)(self.trial.draw)))
 
     @cached_property
     def value(self) -> Vectors:
@@ -198,8 +217,7 @@ class _Point:
     @cached_property
     def steady(self) -> bool:
         """Is f(x) the same when it is asked for again?"""
-        again = self.trial.subject.fresh.forward(self.trial.x)
-        return all(np.array_equal(a, b, equal_nan=is_inexact(a.dtype)) for a, b in zip(self.value, again, strict=True))
+        return _same(self.value, self.trial.subject.fresh.forward(self.trial.x))
 
     @cached_property
     def smooth(self) -> tuple[int, ...]:
@@ -218,6 +236,8 @@ def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -
     """Try the law at one point; False where no further point would say more."""
     trial = point.trial
     tally.reached.setdefault(trial.cell, False)
+    options = (f"{name}={value!r}" for name, value in trial.subject.at.items())
+    tally.made_of.setdefault(trial.cell, frozenset({trial.cell.partition(",")[0], *options}))
     try:
         judged = _prepared(law, point, first=tally.points <= 1)
         tally.reached[trial.cell] = True
@@ -235,7 +255,7 @@ def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -
     except Undecidable as unable:
         tally.left_out += 1
         tally.reasons.append(unable.reason)
-        return not (law.derivative and isinstance(unable, Random))
+        return not isinstance(unable, Random)
     except Broken as failure:
         _refused(law, trial, by, failure, tally)
     return not tally.findings
@@ -245,7 +265,7 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
     """The positions of the arguments whose derivative is claimed here; raises where the point cannot be judged."""
     f, y = point.trial.subject, point.value
     if first and not point.steady:
-        raise Random(f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in")
+        raise Random(_unsteady(f, point.trial.x))
     if law.derivative and any(not is_floating(p.dtype) for p in y):
         kinds = ", ".join(sorted({p.dtype.name for p in y if not is_floating(p.dtype)}))
         way = "gv.check, and gv.suite with convention=, judge its parts" if "complex" in kinds else ""
@@ -259,6 +279,20 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
     if law.derivative and not point.smooth and not f.domain.smooth:
         raise Undecidable("no input is a floating array")
     return point.claimed if any(p.size for p in y) or not law.derivative else _nonzero(point)
+
+
+def _unsteady(f: Subject, x: Vectors) -> str:
+    """Why two calls with the same inputs differ: of what is kept between them, or else at random."""
+    names = f.surroundings.explains(lambda: f.fresh.forward(x), _same) if f.surroundings else ()
+    if names:
+        moved = f"two calls with the same inputs differ; {listed(names)} moved between them"
+        return f"{f.name} is no function of its inputs: {moved}; pass it in, or hold it still"
+    return f"{f.name} is random: two calls with the same inputs differ; pass the seed or the mask in"
+
+
+def _same(y: Vectors, z: Vectors) -> bool:
+    """Are these the same numbers?"""
+    return all(np.array_equal(a, b, equal_nan=is_inexact(a.dtype)) for a, b in zip(y, z, strict=True))
 
 
 def _nonzero(point: _Point) -> tuple[int, ...]:
@@ -326,6 +360,7 @@ def _attempt(
         for k, (sight, least) in told.items():
             worst, size = sights.get(k, (sight, 0.0))
             sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, size)
+        del claim  # its arrays would lie in memory beside those of the next
     for k, (sight, smallest) in sights.items():
         tally.record("value" if k < 0 else names[k], trial.cell, sight, smallest or None)
         seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)
@@ -406,6 +441,7 @@ def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Ta
     except Broken as refusal:
         tally.left_out += 1
         tally.reasons.append(str(refusal))
+        tally.refused.setdefault(trial.cell, str(refusal))
         return
     if failure.rule == trial.subject.name:
         tally.reasons.append(str(failure))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from gradverify._vectors import Vectors
 
+T = TypeVar("T", bound=Callable[..., Any])
 MOST = 24  # answers kept, the oldest forgotten first
 ENTRIES = 2**18  # in a question and its answer; larger ones are asked for again, and cost time rather than memory
+
+
+def latest(size: int) -> Callable[[T], T]:
+    """What a function answers is kept; where that has so many entries that it is large, the latest answer only."""
+    return cast(Callable[[T], T], lru_cache(maxsize=None if size <= ENTRIES else 1))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy as np
 from gradverify._domain import Domain
 from gradverify._floating import is_floating, is_number, unit
 from gradverify._memory import Memory
-from gradverify._vectors import Answer, Array, Vectors, Weighed, clone
+from gradverify._surroundings import Surroundings
+from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, deferred, largest, slices
 
 # (x, output, its index, input, its index, options) -> the name and the index of that entry of the matrix
 Entry = Callable[[Vectors, int, tuple[int, ...], int, tuple[int, ...], Mapping[str, Any]], tuple[str, tuple[int, ...]]]
@@ -71,6 +72,7 @@ class Subject:
     setup: str = ""  # what a witness runs first: a line that imports it
     literals: tuple[float, ...] = ()  # numbers of its own source: thresholds, branch points
     memory: Memory | None = field(default=None, compare=False, repr=False)  # of answers, while a point is judged
+    surroundings: Surroundings | None = field(default=None, compare=False, repr=False)  # what its functions reach
     typical: float = 0.0  # the size of its values at a moderate point: what its code rounds at where they are tiny
     entry: Entry | None = None  # where a rule returns a whole matrix: what an entry of it is called
     form: Form | None = None  # where inputs or outputs stand for others: what they stand for
@@ -106,7 +108,7 @@ class Subject:
         def again(x: Vectors, _: Vectors) -> tuple[Array, ...]:
             return outputs(self.name, self.observe("value", x)[0]).parts
 
-        def natural() -> tuple[Array, ...]:
+        def natural(**_: bool) -> tuple[Array, ...]:
             return tuple(np.abs(p) for p in y.parts)
 
         answer = Answer(again, x, x.only(), y.parts, natural, moves, self.domain.bounds, coarsest(x, moves))
@@ -120,21 +122,28 @@ class Subject:
         parts = self._gradients(x, v)
         moves = tuple(k for k, p in enumerate(parts) if p.size)
 
-        def natural() -> tuple[Array, ...]:
-            size = _size(self.forward(x), v, self.typical)
-            return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
+        def natural(elsewhere: bool = False, scattered: bool = False) -> tuple[Array, ...]:
+            sizes = self.naturals(x, v, elsewhere=elsewhere, scattered=scattered)
+            return tuple(n if p.size else NOTHING for n, p in zip(sizes, parts, strict=True))
 
-        def elsewhere() -> tuple[Array, ...]:
-            size = _size(self.forward(x), v, self.elsewhere(x))
-            return tuple(size / step_of(a) if p.size else NOTHING for a, p in zip(x, parts, strict=True))
-
-        def largest() -> float:
-            return max((float(np.max(np.abs(p), initial=0.0)) for p in self.forward(x)), default=0.0)
+        def most() -> float:
+            return max((largest(deferred(np.abs, p)) for p in self.forward(x)), default=0.0)
 
         low = coarsest(x, moves)
         lost = partial(self.lost, x, low)
-        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost, largest, elsewhere)
+        answer = Answer(self._gradients, x, v, parts, natural, moves, self.domain.bounds, low, lost, most)
         return Vectors(parts, None, (Weighed(answer),))
+
+    def naturals(
+        self, x: Vectors, v: Vectors, *, elsewhere: bool = False, scattered: bool = False
+    ) -> tuple[Array, ...]:
+        """|v||f|/s_i, the size that every entry of a gradient has without cancellation.
+
+        ``elsewhere``: f taken as large as it is where it is not as small as here. ``scattered``: as what adds up by
+        chance does, the root of the sum of (v_j f_j)^2, over steps of the argument's usual size at least.
+        """
+        size = _size(self.forward(x), v, self.elsewhere(x) if elsewhere else self.typical, 2 if scattered else 1)
+        return tuple(_over_steps(size, a, _usual(a) if scattered else 0.0) for a in x)
 
     def elsewhere(self, x: Vectors) -> float:
         """The size of the values where the inputs have other signs, and half to three halves of their sizes.
@@ -185,9 +194,10 @@ class Subject:
         tangents = self._tangents(x, u)
         moves = tuple(k for k, p in enumerate(u) if p.size)
 
-        def natural() -> tuple[Array, ...]:
+        def natural(**_: bool) -> tuple[Array, ...]:
             ratio = max(
-                (float(np.max(np.abs(p) / step_of(x[k]), initial=0.0)) for k, p in enumerate(u) if p.size), default=1.0
+                (largest(deferred(lambda p, s: np.abs(p) / s, p, step_of(x[k]))) for k, p in enumerate(u) if p.size),
+                default=1.0,
             )
             return tuple(ratio * np.abs(p) for p in self.forward(x))
 
@@ -197,14 +207,14 @@ class Subject:
     def observe(self, rule: str, x: Vectors, v: Vectors | None = None) -> tuple[Any, tuple[Array, ...]]:
         """Call ``value``, ``vjp`` or ``jvp`` on copies: its raw answer, and the copies as it left them.
 
-        A (co)tangent's copies come first.
+        A (co)tangent's copies come first. Of parts that are to spare there are no copies.
         """
         function = getattr(self, rule)
-        handed = tuple(clone(a) for a in x)
+        handed = tuple(a if k in x.spare else clone(a) for k, a in enumerate(x))
         first: tuple[Array, ...] = ()
         leading: tuple[Any, ...] = ()
         if v is not None:
-            first = tuple(clone(np.asarray(p)) for p in v)
+            first = tuple(p if k in v.spare else clone(np.asarray(p)) for k, p in enumerate(v))
             leading = (first[0] if v.bare else first,)
         label = self.said(rule)
         try:
@@ -227,7 +237,7 @@ class Subject:
         return self.name if rule == "value" else f"{self.name}'s {rule}"
 
     def _gradients(self, x: Vectors, v: Vectors) -> tuple[Array, ...]:
-        out, _ = self.observe("vjp", x, v)
+        out = self.observe("vjp", x, v)[0]
         label, n = f"{self.name}'s vjp", len(x)
         given = tuple(out) if isinstance(out, tuple | list) else (out,)
         if len(given) != n:
@@ -247,7 +257,7 @@ class Subject:
         return Vectors(tuple(full), bare=len(x) == 1)
 
     def _tangents(self, x: Vectors, u: Vectors) -> tuple[Array, ...]:
-        out, _ = self.observe("jvp", x, self.whole_tangent(x, u))
+        out = self.observe("jvp", x, self.whole_tangent(x, u))[0]
         return outputs(f"{self.name}'s jvp", out).parts
 
 
@@ -279,20 +289,46 @@ def _read(label: str, out: Any) -> Array:
     return array
 
 
-def _size(y: Vectors, v: Vectors, typical: float) -> float:
-    """|v||f| = sum_j |v_j f_j|, the size of what was summed, no |f_j| taken below the typical one."""
+def _size(y: Vectors, v: Vectors, typical: float, power: int) -> float:
+    """|v||f| = sum_j |v_j f_j|, what was summed, no |f_j| taken below the typical one; or the root of squares."""
+
+    def weighed(w: Array, p: Array) -> float:
+        return float(((np.abs(w.astype(np.float64)) * np.maximum(np.abs(p), typical)) ** power).sum())
+
     with np.errstate(all="ignore"):
-        sizes = (np.abs(v[k].astype(np.float64)) * np.maximum(np.abs(p), typical) for k, p in enumerate(y))
-        return sum(float(size.sum()) for size in sizes)
+        return float(sum(sum(weighed(*run) for run in slices(v[k], p)) for k, p in enumerate(y)) ** (1 / power))
+
+
+def _over_steps(size: float, a: Array, least: float) -> Array:
+    """This size over every entry's step, which is no less than this."""
+    return deferred(lambda step: size / np.maximum(step, least), step_of(a))
 
 
 def step_of(a: Array) -> Array:
     """The natural step of every entry: |a_i|, and at 0 the RMS of the others, 1 at most."""
-    size = np.abs(a).astype(np.float64)
-    other = size[(size > 0) & np.isfinite(size)]
-    top = float(other.max(initial=0.0))
-    rms = top * float(np.sqrt(np.mean((other / top) ** 2))) if top > 0 else 1.0
-    return np.where(size > 0, size, min(rms, 1.0))
+    usual = min(_usual(a), 1.0) if any(not np.all(p) for (p,) in slices(a)) else 1.0
+
+    def step(p: Array) -> Array:
+        size = np.abs(p).astype(np.float64)
+        return np.where(size > 0, size, usual)
+
+    return deferred(step, a)
+
+
+def _usual(a: Array) -> float:
+    """The RMS of the entries that are not 0; 1 where there are none."""
+    top = 0.0
+    for (p,) in slices(a):
+        size = np.abs(p).astype(np.float64)
+        top = max(top, float(size.max(initial=0.0, where=np.isfinite(size))))
+    if not top > 0:
+        return 1.0
+    count, total = 0, 0.0
+    for (p,) in slices(a):
+        size = np.abs(p).astype(np.float64)
+        others = size[(size > 0) & np.isfinite(size)]
+        count, total = count + others.size, total + float(np.sum((others / top) ** 2))
+    return top * float(np.sqrt(total / count))
 
 
 def coarsest(x: Vectors, positions: tuple[int, ...]) -> str:

@@ -13,6 +13,7 @@ from gradverify._law import Law
 from gradverify._subject import Subject
 from gradverify._verdict import Finding, Status, Verdict
 
+MOST_CELLS = 8  # that a scope names; of more it names the types and says how many
 RANK = {"blunt": 0, "faint": 1, "zero": 2, "decisive": 3}
 
 
@@ -56,6 +57,8 @@ class Tally:
     cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
     smallest: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)  # point: the least mistake seen
     reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
+    made_of: dict[str, frozenset[str]] = field(default_factory=dict)  # the dtype and each option of those, apart
+    refused: dict[str, str] = field(default_factory=dict)  # what the function said where it refused these
     left_out: int = 0  # points where the function itself refused, or was not finite
     reasons: list[str] = field(default_factory=list)  # why trials were blunt, or could not be made
     notes: list[str] = field(default_factory=list)
@@ -63,6 +66,15 @@ class Tally:
     closed: bool = False  # would no further point say more?
     stopped: str = ""  # why the method could make no more points
     seconds: float = 0.0  # spent on this law by itself
+
+    @property
+    def unreached(self) -> list[str]:
+        """Types and options at which no point was judged, other than combinations of what was judged with others."""
+        there = [self.made_of[cell] for cell, reached in self.reached.items() if reached]
+        return [
+            cell for cell, reached in self.reached.items()
+            if not reached and not (cell in self.refused and _all_met(self.made_of[cell], there))
+        ]  # fmt: skip
 
     def record(self, name: str, cell: str, sight: str, smallest: float | None = None) -> None:
         """One more trial of this cell; the best counts."""
@@ -74,10 +86,20 @@ class Tally:
             at[self.points] = max(float(smallest), at.get(self.points, 0.0))
 
 
+def _all_met(parts: frozenset[str], there: list[frozenset[str]]) -> bool:
+    """Is each of these, in its dtype, among what was judged?"""
+    dtype = frozenset(part for part in parts if "=" not in part)
+    return all(any(dtype | {part} <= other for other in there) for part in parts)
+
+
 def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -> Verdict:
     """What the trials add up to."""
     status, reason = _status(law, tally)
     notes = list(_notes(tally))
+    without = [cell for cell, reached in tally.reached.items() if not reached and cell not in tally.unreached]
+    if status is Status.HOLDS and without:
+        more = f" (and {len(without) - 1} more such combinations)" if len(without) > 1 else ""
+        notes.append(f"left out, as the function refuses it: {without[0]}{more}: {tally.refused[without[0]]}")
     zero = [key for key, sight in tally.cells.items() if sight == "zero"]
     if status is Status.HOLDS and zero:
         notes.append(f"zero here: {_said(zero)}")
@@ -112,7 +134,12 @@ def _scope(tally: Tally) -> str:
     """Over how many points, of which types and options, and how many of them were left out."""
     points = f"{tally.points} point{'s' * (tally.points != 1)}"
     left_out = f" ({tally.left_out} left out: not finite, or refused)" if tally.left_out else ""
-    return f"{points}{left_out} in {' / '.join(tally.reached)}" if tally.reached else points
+    cells = list(tally.reached)
+    if len(cells) > MOST_CELLS:
+        kinds = list(dict.fromkeys(part for cell in cells for part in tally.made_of[cell] if "=" not in part))
+        apart = {tally.made_of[cell] - {*kinds} for cell in cells}
+        return f"{points}{left_out} in {' / '.join(kinds)}, {len(apart)} combinations of options"
+    return f"{points}{left_out} in {' / '.join(cells)}" if cells else points
 
 
 def _status(law: Law, tally: Tally) -> tuple[Status, str]:
@@ -126,9 +153,11 @@ def _status(law: Law, tally: Tally) -> tuple[Status, str]:
         return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
     blunt = [key for key, sight in tally.cells.items() if sight in ("blunt", "faint")]
     if law.derivative:
-        blunt += [("every input", cell) for cell, reached in tally.reached.items() if not reached]
+        blunt += [("every input", cell) for cell in tally.unreached]
     if blunt:
-        return Status.UNDECIDED, f"{_said(blunt)}: {reasons[0] if reasons else 'a mistake would not have been seen'}"
+        first = blunt[0][1]
+        said = [tally.refused[first]] if first in tally.refused and not tally.reached.get(first) else reasons
+        return Status.UNDECIDED, f"{_said(blunt)}: {said[0] if said else 'a mistake would not have been seen'}"
     if law.derivative and set(tally.cells.values()) == {"zero"}:
         why = "the derivative is zero at every point tried, so a wrong factor could not be seen"
         return Status.UNDECIDED, f"{_said(list(tally.cells))}: {why}"

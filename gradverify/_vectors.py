@@ -10,12 +10,14 @@ judge can measure that code's rounding where it matters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from gradverify._floating import unit
@@ -24,6 +26,7 @@ Array = NDArray[Any]
 Wide = np.longdouble  # sums are taken in this type
 LOW = ("float32", "float16", "bfloat16")  # types whose numbers float64 holds exactly
 EPS_WIDE = float(np.finfo(Wide).eps)
+SLICE = 2**14  # entries of a larger array are worked on so many at a time
 
 
 class Misfit(Exception):
@@ -75,14 +78,13 @@ class Answer:
     x: Vectors
     v: Vectors
     parts: tuple[Array, ...]
-    natural: Callable[[], tuple[Array, ...]]  # the size that every entry has without cancellation
+    natural: Callable[..., tuple[Array, ...]]  # the size of every entry without cancellation; see Subject.naturals
     moves: tuple[int, ...]  # the parts of x that may be moved to measure rounding
     bounds: Callable[[int], tuple[Any, Any]]  # ... and the range that each of them keeps to
     low: str = "float64"  # the coarsest type among inputs and answer
     amplified: Callable[[], float] = lambda: 0.0  # how far the function itself is off here, in eps of that type
     largest: Callable[[], float] = lambda: 0.0  # the largest |f| that the answer was pulled back from
-    elsewhere: Callable[[], tuple[Array, ...]] | None = None  # ``natural``, where f is not as small as it is at x
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def eps(self) -> tuple[float, ...]:
@@ -122,6 +124,8 @@ class Vectors:
     error: tuple[Array, ...] | None = None
     answers: tuple[Weighed, ...] = ()
     bare: bool = False  # a single array rather than a tuple of one
+    spare: frozenset[int] = frozenset()  # the parts that nobody else holds: they are handed out without a copy
+    random: bool = False  # its signs were drawn at random, independent of all that is multiplied with it
 
     __array_ufunc__ = None  # an array on the left leaves the product to ``__rmul__``
 
@@ -152,10 +156,10 @@ class Vectors:
         _match(self, other)
         for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
             _fit(a, b)
-            total = wide(a) + wide(b)
-            kept = total if answers else total.astype(np.result_type(a, b))
+            total = deferred(lambda a, b: wide(a) + wide(b), a, b)
+            kept = total if answers else _rounded(total, np.result_type(a.dtype, b.dtype))
             parts.append(kept)
-            error.append(e + e2 + EPS_WIDE * np.abs(total) + np.abs(wide(kept) - total))
+            error.append(deferred(lambda t, k, e, e2: e + e2 + _lost(t, k), total, kept, e, e2))
         return Vectors(tuple(parts), tuple(error), answers, self.bare)
 
     @np.errstate(all="ignore")
@@ -164,10 +168,10 @@ class Vectors:
             return Vectors(tuple(a * p for p in self), bare=self.bare)
         parts, error = [], []
         for p, e in zip(self.parts, self.bars(), strict=True):
-            product = a * wide(p)
-            kept = product if self.answers else product.astype(p.dtype)
+            product = deferred(lambda p: a * wide(p), p)
+            kept = product if self.answers else _rounded(product, p.dtype)
             parts.append(kept)
-            error.append(abs(a) * e + EPS_WIDE * np.abs(product) + np.abs(wide(kept) - product))
+            error.append(deferred(lambda t, k, e: abs(a) * e + _lost(t, k), product, kept, e))
         return Vectors(tuple(parts), tuple(error), tuple(w.times(a) for w in self.answers), self.bare)
 
     def __sub__(self, other: Vectors) -> Vectors:
@@ -181,7 +185,7 @@ class Vectors:
 
     def bars(self) -> tuple[Array, ...]:
         """The known error of every entry; zeros for exact vectors."""
-        return self.error or tuple(np.zeros(p.shape) for p in self.parts)
+        return self.error or tuple(np.broadcast_to(0.0, p.shape) for p in self.parts)
 
     @np.errstate(all="ignore")
     def inner(self, other: Vectors) -> Any:
@@ -194,10 +198,14 @@ class Vectors:
             if not a.size or not b.size:
                 continue
             _fit(a, b)
-            terms = wide(a) * wide(b)
-            total += terms.sum()
-            rounding += (2 + np.log2(terms.size + 2)) * EPS_WIDE * np.abs(terms).sum()
-            error += float((e * np.abs(b)).sum() + (e2 * np.abs(a)).sum())
+            sums, sizes = [], []
+            for p, q, ep, eq in slices(a, b, e, e2):
+                terms = wide(p) * wide(q)
+                sums.append(terms.sum())
+                sizes.append(np.abs(terms).sum())
+                error += float((ep * np.abs(q)).sum() + (eq * np.abs(p)).sum())
+            total += np.sum(sums)
+            rounding += (2 + np.log2(a.size + 2)) * EPS_WIDE * np.sum(sizes)
         if self.answers and other.answers:
             raise TypeError("an inner product of two answers is not linear in either; make one of them exact")
         answers = tuple(Weighed(w.answer, w.weight, other) for w in self.answers)
@@ -229,6 +237,95 @@ def _sum(a: Array, b: Array) -> Array:
     return np.asanyarray(a + b)
 
 
+def _rounded(a: Array, dtype: Any) -> Array:
+    return np.asarray(deferred(lambda p: p.astype(dtype), a))
+
+
+def _lost(exact: Array, kept: Array) -> Array:
+    """The rounding of a number in extended precision, and of what is kept of it."""
+    return np.asarray(EPS_WIDE * np.abs(exact) + np.abs(wide(kept) - exact))
+
+
+@dataclass(frozen=True, eq=False)
+class Deferred(NDArrayOperatorsMixin):
+    """An array of which ``work`` makes every slice from the same slice of the operands, where it is looked at.
+
+    It is never kept: ``slices`` and single entries work out what they show, all else the whole array anew.
+    """
+
+    work: Callable[..., Array]
+    operands: tuple[Array, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    exact = False
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        out = np.empty(self.shape, self.dtype if dtype is None else dtype)
+        flat = out.reshape(-1)
+        for start in range(0, self.size, SLICE):
+            flat[start : start + SLICE] = _entries(cast(Array, self), start, start + SLICE)
+        return out
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        whole = (np.asarray(a) if isinstance(a, Deferred) else a for a in inputs)
+        return getattr(ufunc, method)(*whole, **options)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, tuple) and len(index) == self.ndim and all(isinstance(i, int) for i in index):
+            start = int(np.ravel_multi_index(index, self.shape))
+            return _entries(cast(Array, self), start, start + 1)[0]
+        return np.asarray(self)[index]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(np.asarray(self), name)
+
+
+def deferred(work: Callable[..., Any], *operands: Array) -> Array:
+    """``work(*operands)``, which acts on every entry by itself; of large arrays it is Deferred.
+
+    So what is made of a vector of millions of entries, a bar, a term of a sum, need not lie beside it in memory.
+    """
+    if operands[0].size <= SLICE:
+        return np.asarray(work(*map(np.asarray, operands)))
+    dtype = np.asarray(work(*(np.empty(0, a.dtype) for a in operands))).dtype
+    return cast(Array, Deferred(work, operands, operands[0].shape, dtype))
+
+
+def slices(*arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """Arrays of one shape, ``SLICE`` entries of each at a time, in the same order; small arrays whole, as they are."""
+    if arrays[0].size <= SLICE:
+        yield tuple(map(np.asarray, arrays))
+        return
+    for start in range(0, arrays[0].size, SLICE):
+        yield tuple(_entries(a, start, start + SLICE) for a in arrays)
+
+
+def _entries(a: Array, start: int, end: int) -> Array:
+    """The entries of a from start to end, counted with the last index first."""
+    if isinstance(a, Deferred):
+        with np.errstate(all="ignore"):
+            return np.asarray(a.work(*(_entries(p, start, end) for p in a.operands)))
+    return np.asarray(a.reshape(-1)[start:end] if a.flags.c_contiguous else a.flat[start:end])
+
+
+def largest(a: Array) -> float:
+    """The largest entry, NaN where one is, and 0 where none is larger or there is none."""
+    return float(np.max([np.max(run, initial=0.0) for (run,) in slices(a)]))
+
+
 def wide(a: Array) -> Array:
     """The same numbers in extended precision (integers and booleans included)."""
     return np.asarray(a).astype(Wide)
@@ -236,6 +333,8 @@ def wide(a: Array) -> Array:
 
 def clone(a: Array) -> Array:
     """A copy in the same memory layout (strides of any sign, zero included), writeable or not as ``a`` is."""
+    if isinstance(a, Deferred):
+        return np.asarray(a)
     a = np.asarray(a)
     if a.flags.c_contiguous or not a.size:
         out = np.array(a)

@@ -6,7 +6,6 @@ import dataclasses
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,23 +14,27 @@ from gradverify import kinks
 from gradverify._domain import At, Box, Domain
 from gradverify._floating import is_floating
 from gradverify._law import Law
-from gradverify._memory import Memory
+from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._tally import Budget
-from gradverify._vectors import Array, Vectors, vectors
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors, deferred, vectors
 from gradverify._verdict import Finding, Outcome
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
+from gradverify.judge.rounding import uncapped
+from gradverify.oracles import arbitrary
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent
-from gradverify.points import KINDS, Seeded, point
+from gradverify.points import KINDS, Seeded, changed, plainest, point
 
 # Powers of two: v + a w is exact on the cotangents' grid. Negative and large: it has w's sign turned at every entry.
 FACTORS = (-8.0, -16.0)
-GRID = 8  # cotangents are multiples of 1/8 below 4: five bits and a sign
+GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
+FEW = 3  # options that are swept and told in full
+KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
@@ -48,11 +51,11 @@ class Floats:
     def trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         """The trial of this subject at x, whose quantifiers are drawn from the seed and the key."""
         kinds = "/".join(dict.fromkeys(a.dtype.name for a in x if is_floating(a.dtype))) or "no floats"
-        cell = ", ".join([kinds, *(f"{k}={v!r}" for k, v in subject.at.items())])
+        cell = ", ".join([kinds, *_told(subject)])
 
         remembering = dataclasses.replace(subject, memory=Memory())
 
-        @cache
+        @latest(x.size)
         def cotangents(attempt: int) -> dict[str, Any]:
             return self._cotangents(remembering.forward(x), np.random.default_rng([seed, *key, attempt]), attempt)
 
@@ -65,7 +68,7 @@ class Floats:
 
     def _cotangents(self, y: Vectors, rng: np.random.Generator, attempt: int) -> dict[str, Any]:
         """Fresh v, w and a for a value like y; v is the one that was fixed, if one was."""
-        v, w = cotangent(y, rng, short=attempt % 2 == 1), _sizeable(cotangent(y, rng, short=True))
+        v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
         if self.cotangent is not None:
             v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
         return {"v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))]}
@@ -108,6 +111,8 @@ class Floats:
                 return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
             claimed = trial.subject.pullback(y, w)  # a joint kink shows only if every argument moves
             judged = tuple(k for k, p in enumerate(claimed) if p.size)
+            if note := lost_digits(trial.subject, y, values["u"], w, self.careful):
+                return Excuse(Outcome.AGREES, note, seen=judged)
             return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
@@ -121,12 +126,29 @@ class Floats:
         """The entry where it shows, and the line that reproduces it."""
         return locate(law, trial, values, found, excuse)
 
+    def plainer(self, trial: Trial, finding: Finding, loop: Loop) -> tuple[Trial, Finding]:
+        """The same law broken with as few options as possible away from their first values; the loop keeps that."""
+        shown = [(trial, finding)]
+
+        def fails(options: Mapping[str, Any]) -> bool:
+            other = self.trial(trial.subject.given(options), trial.x, trial.where, trial.seed, trial.key)
+            found = loop.again(other, finding.law)
+            shown.extend([(other, found)] if found is not None else [])
+            return found is not None
+
+        plainest(trial.subject.options, trial.subject.at, fails)
+        if len(shown) > 1:
+            loop.keep(shown[-1][1])
+        return shown[-1]
+
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.
 
-        They are tried in the very form in which the witness will give them, given inputs and a given
-        cotangent, so that it reproduces what is told. What does not fail in that form is left as it is.
+        First with the plainest options that show it. The inputs are tried in the very form in which the witness will
+        give them, given inputs and a given cotangent, so that it reproduces what is told. What does not fail in that
+        form is left as it is.
         """
+        trial, finding = self.plainer(trial, finding, loop)
         f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
         shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found
 
@@ -147,6 +169,51 @@ class Floats:
         if shown:
             loop.keep(dataclasses.replace(shown[-1], where=finding.where))
         return smaller.calls
+
+
+def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Ladder) -> str:
+    """What to note where the claimed rule is right in 730 digits, and float64 scatters by what it is off; or nothing.
+
+    So it is where it inverts an ill-conditioned matrix. Code that rounds by itself, with a cast, does not run on those.
+    """
+    claimed = subject.pullback(x, v)
+    judged = tuple(k for k, p in enumerate(claimed) if p.size and u[k].size)
+    known, said = oracle.directional(subject, x, u, v), claimed.inner(u)
+    if not isinstance(known, Estimate) or not said.answers:
+        return ""
+    gap = abs(said.value - known.value)
+    if not gap <= known.error + uncapped.along(said.answers[0].answer, u):
+        return ""
+
+    def rule(*inputs: Any, **options: Any) -> Any:
+        assert subject.vjp is not None
+        out = subject.vjp(v[0] if v.bare else v.parts, *inputs, **options)
+        parts = tuple(out) if isinstance(out, tuple | list) else (out,)
+        return tuple(parts[k] for k in judged)
+
+    exact = arbitrary.value(dataclasses.replace(subject, value=rule), x)
+    if isinstance(exact, CannotHere):
+        return ""
+    slope = sum(np.sum(g * u[k]) for k, g in zip(judged, exact, strict=True))
+    if not abs(slope - known.value) <= max(known.error, gap * KEPT):
+        return ""
+    return f"right in 730 digits; in float64 rounding takes {gap / max(abs(known.value), gap):.1e} of the slope here"
+
+
+def answers(trial: Trial) -> bool:
+    """Does the function answer there? Asked of the trial's memory, where the point has been judged."""
+    try:
+        trial.subject.forward(trial.x)
+    except Broken:
+        return False
+    return True
+
+
+def _told(subject: Subject) -> list[str]:
+    """The options in force; of many that are swept only those that are not at their first value."""
+    away = changed(subject.options, subject.at)
+    many = sum(len(values) > 1 for values in subject.options.values()) > FEW
+    return [f"{k}={v!r}" for k, v in subject.at.items() if k in away or not many]
 
 
 def typical(subject: Subject, seed: int) -> Subject:
@@ -181,31 +248,27 @@ def named(text: str) -> int:
 
 
 def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
-    """A dense cotangent in the output's type, no entry 0.
+    """A dense cotangent in the output's type: random signs, sizes between 1/2 and 3/2, so that every entry counts.
 
-    ``short`` ones are multiples of 1/8 below 4, so that sums of them stay exact; the others have three
+    ``short`` ones are multiples of 1/8, so that sums of them stay exact; the others have three
     decimals and so need every bit: a detour through a coarser type shows.
     """
     parts = []
     for p in y:
-        v = rng.standard_normal(p.shape)
-        v = np.clip(np.round(GRID * v), -31, 31) / GRID if short else np.round(v, 3)
-        v = np.where(v == 0, (rng.integers(0, 2, p.shape) * 2 - 1) / GRID, v)
+        v = rng.uniform(0.5, 1.5, p.shape)
+        v = np.round(GRID * v) / GRID if short else np.round(v, 3)
+        v = (rng.integers(0, 2, p.shape) * 2 - 1) * v
         parts.append(np.asarray(v).astype(p.dtype if is_floating(p.dtype) else np.float64))
     return Vectors(tuple(parts), bare=y.bare)
 
 
-def _sizeable(w: Vectors) -> Vectors:
-    """w with entries of at least 1/2: so that times -8 they outweigh any cotangent's."""
-    return Vectors(tuple(np.where(np.abs(p) < 0.5, np.copysign(0.5, p), p).astype(p.dtype) for p in w), bare=w.bare)
+def _sixteenth(a: Array, d: Array) -> Array:
+    return np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype)
 
 
 def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
     """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
-    parts = tuple(
-        relaid(np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype), a) if d.size else a
-        for a, d in zip(x, u, strict=True)
-    )
+    parts = tuple(relaid(deferred(_sixteenth, a, d), a) if d.size else a for a, d in zip(x, u, strict=True))
     return Vectors(parts, bare=x.bare)
 
 

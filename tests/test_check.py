@@ -287,7 +287,6 @@ def test_what_is_too_small_to_be_judged_is_undecided_where_it_is_wrong_at_modera
     assert "too small to be judged at this point, and wrong at moderate values in its place: claimed" in str(report)
 
 
-
 def test_a_check_of_softmax_asks_it_no_more_often_than_the_readme_says():
     calls = {"f": 0, "vjp": 0}
 

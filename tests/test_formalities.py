@@ -32,9 +32,13 @@ CORE = (
     "_vectors",
     "_domain",
     "_memory",
+    "_holders",
+    "_reach",
+    "_surroundings",
     "_subject",
     "_claim",
     "_law",
+    "_chance",
     "_render",  # above what it renders, so that str(report) works: it needs _verdict's types, not its code
     "_verdict",
     "judge",

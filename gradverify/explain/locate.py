@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy as np
 from gradverify._law import Law
 from gradverify._method import Excuse, Trial
 from gradverify._subject import Broken, Subject, step_of
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Array, Estimate, Vectors, deferred
 from gradverify._verdict import Finding
 from gradverify.explain.matrix import matrix_entry, output_name
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
 from gradverify.oracles.line import addable
 
+MANY = 2**14  # entries: where a call costs much, and most mistakes are in all of them
 ALL = 200  # entries up to which every one is asked; beyond, halves are
 
 
@@ -80,7 +82,10 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
 def wrong_entry(
     law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], trial: Trial
 ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
-    """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there."""
+    """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there.
+
+    Of more than ``MANY`` the one where the claim is largest is asked first, and is told if it is wrong itself.
+    """
     y, w, oracle = x.higher, values["v"].higher, values["D"]
     judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
     try:
@@ -106,15 +111,51 @@ def wrong_entry(
                     known.value / step if isinstance(known, Estimate) else "a finite number",
                     0.0,
                 )
-    entries = [(k, int(i)) for k in judged for i in range(y[k].size)]
+    starts = dict(zip(judged, itertools.accumulate((y[k].size for k in judged), initial=0), strict=False))
+
+    def worst(
+        entries: Iterable[tuple[int, tuple[int, ...]]],
+    ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
+        return _worst(oracle, f, y, w, claim, entries)
+
+    entries = range(sum(y[k].size for k in judged))
+    if g is not None and len(entries) > MANY:
+        first = worst([max(((k, _steepest(g[k], y[k])) for k in judged), key=lambda e: _size(g, y, *e))])
+        if first is not None:
+            return first
     rng = np.random.default_rng(1)
     while len(entries) > ALL:
         half = len(entries) // 2
         sides = entries[:half], entries[half:]
-        entries = max(sides, key=lambda side: _excess(oracle, f, y, w, claim, _mixture(y, side, rng)))
+        entries = max(sides, key=lambda side: _excess(oracle, f, y, w, claim, _mixture(y, side, starts, rng)))
+    return worst(
+        (k, tuple(int(n) for n in np.unravel_index(i - start, y[k].shape)))
+        for k, start in starts.items()
+        for i in _within(entries, start, y[k].size)
+    )
+
+
+def _steepest(g: Array, x: Array) -> tuple[int, ...]:
+    """The entry that a step changes the function by most, as the claim has it."""
+    sizes = np.asarray(deferred(lambda p, s: np.abs(p) * s, g, step_of(x)))
+    return tuple(int(n) for n in np.unravel_index(int(np.argmax(sizes)), sizes.shape))
+
+
+def _size(g: Vectors, x: Vectors, k: int, index: tuple[int, ...]) -> float:
+    return abs(float(g[k][index])) * float(step_of(x[k])[index])
+
+
+def _within(entries: range, start: int, size: int) -> range:
+    """Those of the entries that lie in the part that starts there."""
+    return range(max(entries.start, start), min(entries.stop, start + size))
+
+
+def _worst(
+    oracle: Any, f: Subject, y: Vectors, w: Vectors, claim: Any, entries: Iterable[tuple[int, tuple[int, ...]]]
+) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
+    """Which of these entries has the largest mistake beyond its bar; none where none has."""
     best: tuple[float, tuple[int, tuple[int, ...], float, float | str, float]] | None = None
-    for k, i in entries:
-        index = tuple(int(n) for n in np.unravel_index(i, y[k].shape))
+    for k, index in entries:
         u = along(y, k, index)
         step = float(u[k][index])
         known = oracle.directional(f, y, u, w)
@@ -137,12 +178,15 @@ def along(x: Vectors, k: int, index: tuple[int, ...]) -> Vectors:
     return Vectors(tuple(parts))
 
 
-def _mixture(x: Vectors, entries: list[tuple[int, int]], rng: np.random.Generator) -> Vectors:
+def _mixture(x: Vectors, entries: range, starts: Mapping[int, int], rng: np.random.Generator) -> Vectors:
     parts: list[Array] = [np.zeros(0)] * len(x)
-    for k in {k for k, _ in entries}:
+    for k, start in starts.items():
+        here = _within(entries, start, x[k].size)
+        if not here:
+            continue
         chosen = np.zeros(x[k].size)
-        places = [i for j, i in entries if j == k]
-        chosen[places] = (rng.integers(0, 2, len(places)) * 2.0 - 1.0) * rng.uniform(0.5, 1.5, len(places))
+        signs, sizes = rng.integers(0, 2, len(here)) * 2.0 - 1.0, rng.uniform(0.5, 1.5, len(here))
+        chosen[here.start - start : here.stop - start] = signs * sizes
         parts[k] = addable(x[k], chosen.reshape(x[k].shape) * step_of(x[k]))
     return Vectors(tuple(parts))
 

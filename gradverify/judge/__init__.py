@@ -4,7 +4,7 @@ A bar is worked out from what is known to be inexact: the error both sides carry
 the code's own answer, and, only where those do not suffice, that code's rounding as measured.
 
 ``judging`` is the way through: it hands numbers to ``numbers``, arrays to ``arrays``, and grants
-roundings from ``rounding``, each more than the one before.
+roundings from ``rounding``, each more than the one before. How likely it is to be wrong: ``_chance``.
 """
 
 from gradverify.judge.judgement import Judgement

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from gradverify._chance import NOISE
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, is_inexact, is_number, limits
-from gradverify._vectors import Answer, Array, Vectors, wide
+from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import FLOOR, ROUNDINGS, Rounding, elsewhere_of, measured_rounding, naturals_of, size_of
+from gradverify.judge.rounding import (
+    FLOOR,
+    ROUNDINGS,
+    TWIN,
+    Rounding,
+    elsewhere_of,
+    naturals_of,
+    scattered_elsewhere_of,
+    size_of,
+)
 
-SLOPE_SIGMAS = 10  # standard deviations of a common factor
+SLOPE_SIGMAS = NOISE  # standard deviations of a common factor
+SATURATED = 1e-3  # of what it is computed from: an entry smaller than that is all rounding in a low type
 FEWEST = 4  # entries, in effect, that a common factor is worked out from
 
 
@@ -33,30 +45,35 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             return Judgement(Outcome.DISAGREES, math.inf, 0.0, k, None, *sides, note=claim.what)
         if not a.size:
             continue
-        same = words or (a.dtype == b.dtype and np.array_equal(a, b, equal_nan=is_inexact(a.dtype)))
+        same = words or (a.dtype == b.dtype and _same(a, b))
         if same and (exact or words):
             sight[k] = "decisive"
             continue
         gap = _gap(claim, a, b)
-        for rounding in levels:
+        twin = _is_twin(left, right, k)
+        for rounding in TWIN if twin else levels:
             bar = _entry_bar(left, right, k, rounding)
-            if not np.any(gap > bar):
+            beyond = _exceeds(gap, bar)
+            if not beyond:
                 break
-        if np.any(gap > bar):
-            bar = np.maximum(bar, _faintest(left, right))
+        wider = bar
+        if beyond and twin:
+            wider = _saturated(left, right, k, bar)
+        elif beyond:
+            bar = wider = deferred(partial(np.maximum, _faintest(left, right)), bar)
+        beyond = beyond and _exceeds(gap, wider)
         sight[k], smallest[k] = _sight(claim, left, right, k, bar)
-        with np.errstate(all="ignore"):
-            over = np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
-        i = np.unravel_index(int(np.argmax(over)), over.shape)
-        if over[i] > ratio:
-            ratio, index = float(over[i]), tuple(int(n) for n in i)
-            entry = _number(a[i]), _number(b[i])
-            worst = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=claim.what)
+        bar = wider
+        over, index = _furthest(deferred(_over, gap, bar)) if beyond else (0.0, ())
+        if over > ratio:
+            ratio, entry = over, (_number(a[index]), _number(b[index]))
+            found = float(gap[index]), float(bar[index])
+            worst = Judgement(Outcome.DISAGREES, *found, k, index, *entry, note=claim.what)
         elif not exact and (factor := _common_factor(left, right, k)):
-            i = np.unravel_index(int(np.argmax(np.abs(b))), b.shape)
-            entry, index = (_number(a[i]), _number(b[i])), tuple(int(n) for n in i)
+            _, index = _furthest(deferred(np.abs, b))
+            entry, found = (_number(a[index]), _number(b[index])), (float(gap[index]), float(bar[index]))
             together = f"{claim.what}: all entries together are {factor:.6g} times it"
-            shared = Judgement(Outcome.DISAGREES, float(gap[i]), float(bar[i]), k, index, *entry, note=together)
+            shared = Judgement(Outcome.DISAGREES, *found, k, index, *entry, note=together)
             worst, ratio = worst or shared, ratio or 1.0  # an entry of another part, if it is out by itself, says more
         elif exact:
             hint = "not bit for bit, but within rounding"
@@ -69,6 +86,51 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
     return Judgement(Outcome.AGREES, note=hint or claim.remark, sight=sight, smallest=smallest)
 
 
+def _same(a: Array, b: Array) -> bool:
+    """Are these the same numbers, NaN taken for NaN?"""
+    return all(np.array_equal(p, q, equal_nan=is_inexact(p.dtype)) for p, q in slices(a, b))
+
+
+def _exceeds(gap: Array, bar: Array) -> bool:
+    return any(bool(np.any(g > b)) for g, b in slices(gap, bar))
+
+
+def _over(gap: Array, bar: Array) -> Array:
+    """How many times the bar a gap beyond it is."""
+    with np.errstate(all="ignore"):
+        return np.where(gap > bar, np.where(bar > 0, gap / np.where(bar > 0, bar, 1), np.inf), 0.0)
+
+
+def _furthest(a: Array) -> tuple[float, tuple[int, ...]]:
+    """The largest entry, and where it is."""
+    best, place, start = -math.inf, 0, 0
+    for (run,) in slices(a):
+        i = int(np.argmax(run))
+        if start == 0 or float(run.flat[i]) > best:
+            best, place = float(run.flat[i]), start + i
+        start += run.size
+    return best, tuple(int(n) for n in np.unravel_index(place, a.shape))
+
+
+def _is_twin(left: Vectors, right: Vectors, k: int) -> bool:
+    """Is the right side the left one's formula in higher precision?"""
+    low, high = (max((w.answer.eps[k] for w in side.answers), default=0.0) for side in (left, right))
+    return low > high > 0
+
+
+def _saturated(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
+    """The bar, and roundings of what an entry is small beside: the largest one, and what it is without cancellation."""
+    top = largest(deferred(np.abs, right[k]))
+    for w in left.answers:
+        beside = deferred(partial(np.maximum, top), scattered_elsewhere_of(w.answer).get(k, right[k]))
+        bar = deferred(partial(_raised, FLOOR * w.answer.eps[k]), bar, right[k], beside)
+    return bar
+
+
+def _raised(eps: float, bar: Array, twin: Array, beside: Array) -> Array:
+    return np.where(np.abs(twin) <= SATURATED * beside, np.maximum(bar, eps * beside), bar)
+
+
 def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
     """The factor that a low-precision answer has beside its twin, where it is no accident of rounding; else 0.
 
@@ -78,24 +140,35 @@ def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
     units = [max((w.answer.eps[k] for w in side.answers), default=0.0) for side in (left, right)]
     if not units[0] > units[1] > 0:
         return 0.0
-    eps, g, twin = units[0], left[k].astype(np.float64), right[k].astype(np.float64)
-    top = float(np.max(np.abs(twin), initial=0.0))
-    if not 0 < top < np.inf or not np.all(np.isfinite(g)):
+    eps, g, twin = units[0], left[k], right[k]
+    top, index = _furthest(deferred(lambda t: np.abs(t.astype(np.float64)), twin))
+    if not 0 < top < np.inf or not all(np.all(np.isfinite(run)) for (run,) in slices(g)):
         return 0.0
-    g, twin = g / top, twin / top
-    squares = twin**2
-    total, distinct = float(squares.sum()), np.unique(squares)  # equal entries are rounded alike, not apart
-    count = float(distinct.sum()) ** 2 / float((distinct**2).sum())
+
+    def summed(term: Callable[[Array, Array], Array]) -> float:
+        runs = slices(g, twin)
+        return sum(float(term(p.astype(np.float64) / top, q.astype(np.float64) / top).sum()) for p, q in runs)
+
+    total, count = summed(lambda p, q: q**2), _distinct(deferred(lambda q: (q.astype(np.float64) / top) ** 2, twin))
     if count < FEWEST:
         return 0.0
-    slope = float(((g - twin) * twin).sum()) / total
-    rest = (g - twin - slope * twin) * twin
-    scatter = math.hypot(float(np.sqrt((rest**2).sum())) / total, eps / 8)
+    slope = summed(lambda p, q: (p - q) * q) / total
+    scatter = math.hypot(math.sqrt(summed(lambda p, q: ((p - q - slope * q) * q) ** 2)) / total, eps / 8)
     if abs(slope) <= max(2 * eps, ROUNDINGS * eps / count**0.5, SLOPE_SIGMAS * scatter):
         return 0.0
-    i = int(np.argmax(np.abs(twin)))  # an error that all entries share, as of p - t near 1, is no fault
-    budget = float(_entry_bar(left, right, k, measured_rounding).flat[i]) / top
-    return 1 + slope if abs(slope * twin.flat[i]) > budget / count**0.5 else 0.0
+    # An error that all entries share, as of p - t near 1, is no fault.
+    budget = float(_entry_bar(left, right, k, TWIN[-1])[index]) / top
+    return 1 + slope if abs(slope * float(twin[index]) / top) > budget / count**0.5 else 0.0
+
+
+def _distinct(squares: Array) -> float:
+    """How many entries, in effect, are unlike each other: equal ones are rounded alike, not apart."""
+    ordered = np.array(squares).ravel()
+    ordered.sort()
+    above = np.diff(ordered, prepend=-1.0) > 0
+    total = float(ordered.sum(where=above))
+    np.square(ordered, out=ordered)
+    return total**2 / float(ordered.sum(where=above))
 
 
 def _faintest(left: Vectors, right: Vectors) -> float:
@@ -113,9 +186,9 @@ def _faintest(left: Vectors, right: Vectors) -> float:
 def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, float]:
     """Would a fault in an entry of part k have been seen, and the least one relative to the part's largest entry."""
     sides = (left[k], right[k]) if claim.relation == "at most" else (right[k],)
-    top = max(float(np.max(np.abs(p), initial=0.0, where=np.isfinite(p))) for p in sides)
+    top = max(largest(deferred(lambda p: np.where(np.isfinite(p), np.abs(p), 0), p)) for p in sides)
     fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
-    widest = float(np.max(bar, initial=0.0))
+    widest = largest(bar)
     if widest < fault * top:
         return "decisive", widest / top
     if top == 0:
@@ -129,23 +202,36 @@ def _number(a: Any) -> float | str:
 
 def _gap(claim: Claim, a: Array, b: Array) -> Array:
     """|a - b| (or a - b for "at most"); 0 where both are the same infinity or NaN, infinite where one is."""
-    with np.errstate(all="ignore"):
+    signed = claim.relation == "at most"
+    limit = EDGE * limits(a.dtype).max if is_floating(a.dtype) else np.inf
+
+    @np.errstate(all="ignore")
+    def gap(a: Array, b: Array) -> Array:
         difference = wide(a) - wide(b) if a.dtype.kind != "c" else np.abs(a - b)
-        gap = difference if claim.relation == "at most" else np.abs(difference)
+        size = difference if signed else np.abs(difference)
         both = (a == b) | (np.isnan(a) & np.isnan(b)) if is_inexact(a.dtype) and is_inexact(b.dtype) else a == b
-        limit = EDGE * limits(a.dtype).max if is_floating(a.dtype) else np.inf
         excused = ~np.isfinite(a) & (~np.isfinite(b) | (np.abs(b) > limit))
-    return np.where(both | excused, 0.0, np.where(np.isnan(gap), np.inf, gap))
+        return np.where(both | excused, 0.0, np.where(np.isnan(size), np.inf, size))
+
+    return deferred(gap, a, b)
 
 
 def _entry_bar(left: Vectors, right: Vectors, k: int, rounding: Rounding) -> Array:
-    bar = np.nan_to_num(left.bars()[k] + right.bars()[k], nan=0.0, posinf=0.0)
+    bar = deferred(lambda e, e2: _bounded(e + e2), left.bars()[k], right.bars()[k])
     for w in (*left.answers, *right.answers):
-        bar = bar + abs(w.weight) * np.nan_to_num(rounding(w.answer)[k], nan=0.0, posinf=0.0)
-    return np.asarray(bar)
+        bar = deferred(partial(_widened, abs(w.weight)), bar, rounding(w.answer)[k])
+    return bar
+
+
+def _widened(weight: float, bar: Array, more: Array) -> Array:
+    return np.asarray(bar + weight * _bounded(more))
+
+
+def _bounded(bar: Array) -> Array:
+    return np.nan_to_num(bar, nan=0.0, posinf=0.0)
 
 
 def _vanishes(left: Vectors, right: Vectors, k: int, bar: Array, sizes: Callable[[Answer], dict[int, Array]]) -> bool:
     """Is the bar no more than rounding of |v||f|: what both sides agree on within it is 0, or as good as 0?"""
     naturals = [sizes(w.answer).get(k) for w in (*left.answers, *right.answers)]
-    return all(n is None or bool(np.all(bar <= ZERO * n + TINY)) for n in naturals)
+    return all(n is None or all(np.all(b <= ZERO * m + TINY) for b, m in slices(bar, n)) for n in naturals)

@@ -11,22 +11,24 @@ import numpy as np
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
 from gradverify._subject import step_of
-from gradverify._vectors import Answer, Array, Estimate, Weighed, wide
+from gradverify._vectors import Answer, Array, Estimate, Weighed, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
 from gradverify.judge.rounding import (
+    CHANCE,
     Rounding,
     elsewhere_of,
     measured_rounding,
     naturals_of,
     rounding_elsewhere,
     size_of,
+    together,
 )
 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
-EXACT = ("complex step", "arbitrary precision")  # no rounding of f itself in these, which floats cannot be without
+EXACT = ("complex step",)  # no rounding of f itself in these, which floats cannot be without
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
 
@@ -99,13 +101,17 @@ def _not_finite(left: Estimate, right: Estimate) -> Judgement:
 
 
 def _terms(w: Weighed) -> dict[int, float]:
-    """For each part the sum of the sizes of an inner product's terms."""
+    """For each part the sum of the sizes of an inner product's terms, or what random signs leave of that at most."""
     pairs = enumerate(zip(w.answer.parts, w.along or (), strict=False))
     return {
-        k: abs(w.weight) * float(np.sum(np.abs(g) * np.abs(u), dtype=np.float64))
+        k: abs(w.weight) * together(deferred(_size, g, u), CHANCE if w.along is not None and w.along.random else np.inf)
         for k, (g, u) in pairs
         if g.size and u.size
     }
+
+
+def _size(g: Array, u: Array) -> Array:
+    return np.abs(g).astype(np.float64) * np.abs(u)
 
 
 def _largest(w: Weighed, k: int) -> float:
@@ -114,23 +120,23 @@ def _largest(w: Weighed, k: int) -> float:
     It is taken for the geometric mean of the largest and the root mean square. A step is the usual one, or
     what the direction has where that is shorter.
     """
-    g, u = w.answer.parts[k], np.abs(w.along[k] if w.along is not None else np.zeros(0))
+    g, u = w.answer.parts[k], w.along[k] if w.along is not None else np.zeros(0)
     like = k < len(w.answer.x) and w.answer.x[k].shape == g.shape
-    steps = step_of(w.answer.x[k]) if like else u
-    sizes = np.abs(wide(g)) * np.where(2 * u >= steps, steps, u)
-    top = sizes.max()
-    return float(top * np.mean((sizes / top) ** 2) ** 0.25) if top > 0 else 0.0
+
+    def size(g: Array, u: Array, steps: Array) -> Array:
+        return np.asarray(np.abs(wide(g)) * np.where(2 * np.abs(u) >= steps, steps, np.abs(u)))
+
+    sizes = deferred(size, g, u, step_of(w.answer.x[k]) if like else deferred(np.abs, u))
+    top = max(run.max() for (run,) in slices(sizes))
+    squares = sum(float(np.sum((run / top) ** 2)) for (run,) in slices(sizes)) if top > 0 else 0.0
+    return float(top * (squares / g.size) ** 0.25)
 
 
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
     if w.along is None:
         return 0.0
-    a, total = w.answer, 0.0
     with np.errstate(all="ignore"):
-        for bar, u in zip(rounding(a), w.along, strict=True):
-            if u.size and bar.size:
-                total += float((bar * np.abs(u)).sum())
-    return abs(w.weight) * total
+        return abs(w.weight) * rounding.along(w.answer, w.along)
 
 
 def _sight_along(
@@ -155,7 +161,7 @@ def _sight_along(
                 continue
             fault = max(FAULT, FAULT_EPS * w.answer.eps[k])
             with np.errstate(all="ignore"):
-                top = abs(w.weight) * float(np.max(np.abs(wide(g) * wide(u))))
+                top = abs(w.weight) * largest(deferred(lambda p, q: np.abs(wide(p) * wide(q)), g, u))
             if top > 0:
                 seen = bar < fault * top
                 if seen:
@@ -167,7 +173,7 @@ def _sight_along(
                 sight[k] = "decisive"
                 continue
             natural = sizes(w.answer).get(k)
-            size = float(np.max(natural * np.abs(u))) if natural is not None else 0.0
+            size = largest(deferred(lambda n, d: n * np.abs(d), natural, u)) if natural is not None else 0.0
             vanishes = bar <= ZERO * size + TINY
             sight.setdefault(k, ("faint" if top > 0 else "zero") if vanishes else "blunt")
     return sight, smallest

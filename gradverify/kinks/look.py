@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from gradverify._subject import Broken
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge import measured_rounding
-from gradverify.judge.numbers import ALONE, BLUNT
+from gradverify.judge.numbers import ALONE, BLUNT, EXACT
 from gradverify.judge.rounding import size_of
 from gradverify.kinks.between import between, is_a_neighbour
 from gradverify.kinks.boundary import boundaries, chain_rule_values
@@ -24,26 +25,53 @@ GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
 SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
+TURNS = 3  # other cotangents for which a claim at a kink must be valid too
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
 @np.errstate(all="ignore")
 def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
-    """Does the claim at this point lie among the slopes nearby?"""
+    """Does the claim at this point lie among the slopes nearby, for this cotangent and for others?
+
+    A rule may be valid at a tie for cotangents of one sign and wrong for those of another.
+    """
+    try:
+        near = list(finite(place, NEAR, (offsets(rng, place.claim(place.x).size) for _ in range(COUNT))))
+    except Broken as failure:
+        return Excuse(Outcome.BLUNT, str(failure))
+    right, wrong = _judge_neighbours(place, near[:4], oracle, rng)
+    if wrong and wrong >= right:
+        return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
+    if near and not right:
+        return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
+    first = _compared(place, near, rng)
+    if first.outcome is Outcome.AGREES and first.note and not first.isolated:
+        for _ in range(TURNS):
+            other = _compared(*_turned(place, near, rng), rng)
+            if other.outcome is Outcome.DISAGREES:
+                return other
+    return first
+
+
+def _turned(
+    place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Generator
+) -> tuple[Place, list[tuple[Vectors, Array]]]:
+    """The same place and neighbours, seen with another cotangent: other signs and sizes."""
+    parts = (np.asarray(p * offsets(rng, p.size).reshape(p.shape)).astype(p.dtype) for p in place.v)
+    other = replace(place, v=Vectors(tuple(parts), bare=place.v.bare))
+    return other, [(z, other.claim(z)) for z, _ in near]
+
+
+def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Generator) -> Excuse:
+    """The claim for this cotangent beside those of neighbours that are right."""
     try:
         g = place.claim(place.x)
         n = g.size
-        near = list(finite(place, NEAR, (offsets(rng, n) for _ in range(COUNT))))
         nearer = list(finite(place, NEARER, iter((*(offsets(rng, n) for _ in range(COUNT)), *ramps(n)))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
     if not near or not nearer:
         return Excuse(Outcome.BLUNT, "no neighbour of this point could be judged: the function is not finite beside it")
-    right, wrong = _judge_neighbours(place, near[:4], oracle, rng)
-    if wrong and wrong >= right:
-        return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
-    if not right:
-        return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     slopes = np.stack([gz for _, gz in nearer])
     tolerance = _tolerance(place, near, slopes)
     if np.abs(slopes).max() > GROWS * np.abs(np.stack([gz for _, gz in near])).max() > 0:
@@ -86,12 +114,11 @@ def _judge_neighbours(
             bar = known.error + claimed.error
             gap = abs(claimed.value - known.value)
             sharp = known.second is not None and known.second.error <= BLUNT * gap
-            if gap < ALONE * size_of(g.answers[0].answer) and not sharp:
+            if known.source in EXACT and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
                 outcomes.append(True if gap <= bar else None)
                 continue
             if gap > bar:
-                own = measured_rounding(g.answers[0].answer)
-                bar += sum(float((own[k] * np.abs(u[k])).sum()) for k in place.judged)
+                bar += measured_rounding.along(g.answers[0].answer, u)
             outcomes.append(bool(gap <= bar))
         right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
         wrong += outcomes.count(False) == 2

@@ -18,18 +18,27 @@ Arranged = Callable[[Array], Array]
 @law(needs=(), after=("same_answer_twice", "inputs_are_left_unchanged"), floats=True)
 def layout_does_not_matter(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """Value and gradient are the same however the arrays lie in memory: transposed, reversed, strided or read-only."""
+    known = f.forward(x)
     for how, arranged in ARRANGEMENTS:
-        z = _each(arranged, x)
-        if z is not None and how in ORDERS:
-            yield _same(partial(f.forward, z), f.forward(x), f"{f.name}, its inputs {how}", "output")
-        w = _each(arranged, v)
-        if f.vjp is not None and (z is not None or w is not None):
-            asked = (x if z is None else z, v if w is None else w)
-            yield _same(partial(f.pullback, *asked), f.pullback(x, v), f"the vjp, its arrays {how}", "input")
-    wide = _each(_expanded, v)
-    if f.vjp is not None and wide is not None:
+        if how in ORDERS and _changes(arranged, x):
+            yield _same(partial(_value, f, arranged, x), known, f"{f.name}, its inputs {how}", "output")
+    known = f.pullback(x, v) if f.vjp is not None else known
+    for how, arranged in ARRANGEMENTS if f.vjp is not None else ():
+        if _changes(arranged, x) or _changes(arranged, v):
+            yield _same(partial(_gradient, f, arranged, x, v), known, f"the vjp, its arrays {how}", "input")
+    del known
+    if f.vjp is not None and _changes(_expanded, v):
+        wide = _each(_expanded, v)
         dense = Vectors(tuple(np.ascontiguousarray(p) for p in wide), bare=v.bare)
         yield _same(partial(f.pullback, x, wide), f.pullback(x, dense), "the vjp, its cotangent expanded", "input")
+
+
+def _value(f: Subject, arranged: Arranged, x: Vectors) -> Vectors:
+    return f.forward(_each(arranged, x))
+
+
+def _gradient(f: Subject, arranged: Arranged, x: Vectors, v: Vectors) -> Vectors:
+    return f.pullback(_each(arranged, x), _each(arranged, v))
 
 
 ORDERS = ("transposed (column-major)", "strided and read-only")  # what the function itself is tried in
@@ -62,10 +71,15 @@ ARRANGEMENTS: tuple[tuple[str, Arranged], ...] = (
 )
 
 
-def _each(arranged: Arranged, arrays: Vectors) -> Vectors | None:
-    """All of them arranged so; None where that changes none."""
+def _each(arranged: Arranged, arrays: Vectors) -> Vectors:
+    """All of them arranged so, for one call only; themselves where that changes none."""
     parts = tuple(arranged(p) for p in arrays)
-    return Vectors(parts, bare=arrays.bare) if any(a is not b for a, b in zip(parts, arrays, strict=True)) else None
+    made = frozenset(k for k, (a, b) in enumerate(zip(parts, arrays, strict=True)) if not np.may_share_memory(a, b))
+    return Vectors(parts, bare=arrays.bare, spare=made)
+
+
+def _changes(arranged: Arranged, arrays: Vectors) -> bool:
+    return any(arranged(p) is not p for p in arrays)
 
 
 def _same(ask: Callable[[], Vectors], known: Vectors, what: str, about: str) -> Claim:

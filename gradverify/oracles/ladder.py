@@ -1,4 +1,4 @@
-"""The ladder asks the cheapest oracle that can decide: complex step, float64 differences, more and more digits."""
+"""The ladder asks the cheapest oracle that can decide: complex step, differences in long double or float64, or more."""
 
 from __future__ import annotations
 
@@ -37,14 +37,22 @@ class Ladder:
     def _with_limits(self, found: Estimate, subject: Subject, x: Vectors, u: Vectors) -> Estimate:
         """The estimate with the least gap that a second look can confirm: its oracle's bar has to be far below."""
         if "higher" not in self.memo:
-            self.memo["higher"] = not extended.refused(Line(subject, x, u, flat(subject.forward(x))))
+            self.memo["higher"] = self._higher(subject, x, u)
         second = "longdouble" if self.memo["higher"] else "float64"
-        sharper = found.source == "float64 differences" and self.memo["higher"]
+        sharper = self.memo["higher"] and found.source == "float64 differences"
         return replace(
             found,
             refutes=0.0 if sharper else found.error / BLUNT,
             share=finite_difference.TARGET[second] / BLUNT,
         )
+
+    def _higher(self, subject: Subject, x: Vectors, u: Vectors) -> bool:
+        """Does the function run in more digits than float64 has?"""
+        y = subject.forward(x)
+        if not extended.refused(Line(subject, x, u, flat(y))):
+            return True
+        ones = Vectors(tuple(np.ones(p.shape) for p in y), bare=y.bare)
+        return isinstance(arbitrary.Arbitrary().directional(subject, x, u, ones), Estimate)
 
     def _directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         here = (id(subject.memory), str(subject.at)) if self._trusting(subject) else tuple(map(id, x.parts))
@@ -67,18 +75,17 @@ class Ladder:
                     )
         if isinstance(analytic, Estimate) and not self.careful:
             return analytic
+        wide = extended.Extended().directional(subject, x, u, v)
+        if _sharp(wide) and not self.careful:
+            return wide
         plain = finite_difference.combined(
             line, finite_difference.slopes(line, "float64", np.abs(weights)), weights, "float64 differences"
         )
-        blunt = isinstance(plain, CannotHere) or plain.error > SHARP * abs(plain.value)
-        if blunt or self.careful:
-            wide = extended.Extended().directional(subject, x, u, v)
-            still = isinstance(wide, CannotHere) or wide.error > SHARP * abs(wide.value)
-            if still and blunt and isinstance(analytic, CannotHere):
-                more = arbitrary.Arbitrary().directional(subject, x, u, v)
-                wide = more if isinstance(more, Estimate) else wide
-            if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
-                plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)
+        if not _sharp(wide) and (self.careful or not _sharp(plain)):
+            more = arbitrary.Arbitrary().directional(subject, x, u, v)
+            wide = more if isinstance(more, Estimate) else wide
+        if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
+            plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)
         if isinstance(analytic, Estimate):
             return replace(analytic, second=plain if isinstance(plain, Estimate) else None)
         return plain
@@ -86,3 +93,8 @@ class Ladder:
     def _trusting(self, subject: Subject) -> bool:
         """Is a confirmation good for all points of one trial? Not where a disagreement is looked at again."""
         return subject.memory is not None and not self.careful
+
+
+def _sharp(found: Estimate | CannotHere) -> bool:
+    """Is its bar so far below the value that no finer oracle is needed?"""
+    return isinstance(found, Estimate) and found.error <= SHARP * abs(found.value)

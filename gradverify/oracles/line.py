@@ -6,13 +6,15 @@ vanishes instead of having to be budgeted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradverify._subject import Broken, Subject, step_of
-from gradverify._vectors import Array, Vectors
+from gradverify._vectors import Array, Vectors, deferred
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,24 @@ class Line:
 
 def moved(x: Vectors, u: Vectors, t: Any, kind: Any = None) -> Vectors:
     """x + t u in the type ``kind`` (default: x's own); parts without a tangent are x's own arrays, untouched."""
-    parts = []
-    for a, d in zip(x, u, strict=True):
+    parts, spare = [], set()
+    for k, (a, d) in enumerate(zip(x, u, strict=True)):
         if not d.size or not np.any(d):
             parts.append(a if kind is None or a.dtype.kind not in "f" or not d.size else a.astype(kind))
             continue
         wide = np.longdouble if a.dtype != np.float64 or kind is np.longdouble else np.float64
-        b = np.asarray(a.astype(kind or wide) + np.asarray(t, kind or wide) * d.astype(kind or wide))
-        parts.append(relaid(b if kind is not None else b.astype(a.dtype), a))
-    return Vectors(tuple(parts))
+        parts.append(relaid(np.asarray(deferred(_step(t, kind or wide, kind or a.dtype), a, d)), a))
+        spare.add(k)
+    return Vectors(tuple(parts), spare=frozenset(spare))
+
+
+def _step(t: Any, inside: Any, kind: Any) -> Callable[[Array, Array], Array]:
+    """a + t d, added in the one type and answered in the other."""
+
+    def step(a: Array, d: Array) -> Array:
+        return np.asarray(a.astype(inside) + np.asarray(t, inside) * d.astype(inside)).astype(kind, copy=False)
+
+    return step
 
 
 def relaid(b: Array, like: Array) -> Array:
@@ -75,19 +86,23 @@ def tangent(
         if k not in positions:
             parts.append(np.zeros(0))
             continue
-        signs = rng.integers(0, 2, a.shape) * 2.0 - 1.0
-        u = step_of(a) * signs * rng.uniform(0.5, 1.5, a.shape)
+        low, high = (np.broadcast_to(np.asarray(b, np.float64), a.shape) for b in subject.domain.bounds(k))
+        u = np.asarray(deferred(partial(_drawn, rng), a, step_of(a), low, high))
         if kinds[k].kind == "simplex" and constrained:
             parts.append(along_simplex(a, rng))
             continue
-        low, high = (np.broadcast_to(np.asarray(b, np.float64), a.shape) for b in subject.domain.bounds(k))
-        with np.errstate(all="ignore"):
-            room = np.minimum(a.astype(np.float64) - low, high - a.astype(np.float64)) / 4
-        u = np.clip(u, -np.maximum(room, 0), np.maximum(room, 0)) if np.any(np.isfinite(room)) else u
         if kinds[k].kind == "positive-definite":
             u = (u + np.swapaxes(u, -1, -2)) / 2 / a.shape[-1]
         parts.append(addable(a, u))
-    return Vectors(tuple(parts))
+    return Vectors(tuple(parts), random=True)
+
+
+def _drawn(rng: np.random.Generator, a: Array, steps: Array, low: Array, high: Array) -> Array:
+    """Steps of random signs and sizes, at most a quarter of the way to a bound."""
+    signs = rng.integers(0, 2, a.shape) * 2.0 - 1.0
+    with np.errstate(all="ignore"):
+        room = np.maximum(np.minimum(a.astype(np.float64) - low, high - a.astype(np.float64)), 0) / 4
+    return np.asarray(np.minimum(steps, room / 1.5) * signs * rng.uniform(0.5, 1.5, a.shape))
 
 
 def along_simplex(a: Array, rng: np.random.Generator) -> Array:
@@ -104,6 +119,10 @@ def along_simplex(a: Array, rng: np.random.Generator) -> Array:
 
 def addable(a: Array, u: Array) -> Array:
     """u rounded to 16 bits relative to max(|a|, |u|), so that a + h u is exact for h = 2^-k, k <= 34 in float64."""
+    return np.asarray(deferred(_rounded, a, u))
+
+
+def _rounded(a: Array, u: Array) -> Array:
     size = np.maximum(np.abs(a).astype(np.float64), np.abs(u))
     with np.errstate(all="ignore"):
         quantum = np.where(size > 0, np.ldexp(1.0, np.frexp(size)[1] - 16), 0.0)
