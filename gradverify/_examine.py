@@ -28,8 +28,8 @@ from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.judge import Judgement, judge
 
 ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
-LOOKS = 5  # fresh ones tried before a disagreement is confirmed
-MISSES = 2  # of which this many must disagree
+LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
+MISSES = 2  # of these must disagree before it is confirmed
 
 
 class Undecidable(Broken):
@@ -40,8 +40,8 @@ class Undecidable(Broken):
         self.reason = reason
 
 
-class Random(Undecidable):
-    """The function answers at random: no point can be judged."""
+class Unsteady(Undecidable):
+    """Two calls with the same inputs differ: no point can be judged."""
 
 
 def examine(
@@ -255,7 +255,7 @@ def _try(law: Law, point: _Point, by: Instruments, tally: Tally, strict: bool) -
     except Undecidable as unable:
         tally.left_out += 1
         tally.reasons.append(unable.reason)
-        return not isinstance(unable, Random)
+        return not isinstance(unable, Unsteady)
     except Broken as failure:
         _refused(law, trial, by, failure, tally)
     return not tally.findings
@@ -265,7 +265,7 @@ def _prepared(law: Law, point: _Point, first: bool) -> tuple[int, ...]:
     """The positions of the arguments whose derivative is claimed here; raises where the point cannot be judged."""
     f, y = point.trial.subject, point.value
     if first and not point.steady:
-        raise Random(_unsteady(f, point.trial.x))
+        raise Unsteady(_unsteady(f, point.trial.x))
     if law.derivative and any(not is_floating(p.dtype) for p in y):
         kinds = ", ".join(sorted({p.dtype.name for p in y if not is_floating(p.dtype)}))
         way = "gv.check, and gv.suite with convention=, judge its parts" if "complex" in kinds else ""
@@ -311,7 +311,10 @@ def _nothing_to_judge(point: _Point, tally: Tally) -> None:
 
 
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
-    """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide."""
+    """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide.
+
+    By itself no other argument's terms count.
+    """
     seen: dict[int, str] = {}
     for attempt in range(ATTEMPTS if law.derivative else 1):
         _attempt(law, trial, by, tally, attempt, judged, seen, strict)
@@ -333,7 +336,10 @@ def _attempt(
     seen: dict[int, str],
     strict: bool,
 ) -> None:
-    """One set of quantifiers: judge the law's claims, settle what is in doubt, and record what was seen."""
+    """One set of quantifiers: judge the law's claims, settle what is in doubt, and record what was seen.
+
+    What a kink or lost digits excuse counts as decisive: right neighbours show that a wrong claim would be seen.
+    """
     values = trial.draw(attempt, judged) | {"f": trial.subject, "x": trial.x, "D": by.oracle}
     names = trial.subject.names
     tally.trials += 1

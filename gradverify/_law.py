@@ -23,7 +23,7 @@ class Law:
 
     ``needs`` names the rules a subject must claim (``vjp``, ``jvp``). ``derivative`` marks the laws
     whose verdict says whether the derivative is right. ``almost_everywhere`` marks those that kinks
-    excuse: there the judge asks whether the answer lies among the slopes nearby. ``after`` names laws
+    excuse: there a disagreement is held against the slopes nearby. ``after`` names laws
     whose failure would be told twice: a check does not judge this one then. ``everywhere`` has the law
     tried where the function is not finite, too. ``floats`` marks those that speak of types, memory or
     overflow: they say nothing about real numbers, and are not proved.

@@ -26,6 +26,8 @@ class Oracle(Protocol):
 class Excuse:
     """What the neighbourhood says of a disagreement: it stands, it is excused (with a note), or that cannot be told.
 
+    AGREES without a note: all is smooth here and the claim fits its neighbours, so the disagreement was rounding.
+
     ``isolated`` marks a value right by the chain rule that is not the derivative at this one point;
     ``place`` is the (argument, index, claimed, least, greatest slope) that no smooth neighbour allows;
     ``seen`` are the arguments whose slopes nearby are not all zero. ``beside`` finds such a place at a smooth

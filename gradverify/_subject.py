@@ -143,7 +143,7 @@ class Subject:
         chance does, the root of the sum of (v_j f_j)^2, over steps of the argument's usual size at least.
         """
         size = _size(self.forward(x), v, self.elsewhere(x) if elsewhere else self.typical, 2 if scattered else 1)
-        return tuple(_over_steps(size, a, _usual(a) if scattered else 0.0) for a in x)
+        return tuple(_over_steps(size, a, usual_step(a) if scattered else 0.0) for a in x)
 
     def elsewhere(self, x: Vectors) -> float:
         """The size of the values where the inputs have other signs, and half to three halves of their sizes.
@@ -306,7 +306,7 @@ def _over_steps(size: float, a: Array, least: float) -> Array:
 
 def step_of(a: Array) -> Array:
     """The natural step of every entry: |a_i|, and at 0 the RMS of the others, 1 at most."""
-    usual = min(_usual(a), 1.0) if any(not np.all(p) for (p,) in slices(a)) else 1.0
+    usual = min(usual_step(a), 1.0) if any(not np.all(p) for (p,) in slices(a)) else 1.0
 
     def step(p: Array) -> Array:
         size = np.abs(p).astype(np.float64)
@@ -315,7 +315,7 @@ def step_of(a: Array) -> Array:
     return deferred(step, a)
 
 
-def _usual(a: Array) -> float:
+def usual_step(a: Array) -> float:
     """The RMS of the entries that are not 0; 1 where there are none."""
     top = 0.0
     for (p,) in slices(a):

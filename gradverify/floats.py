@@ -24,13 +24,13 @@ from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
-from gradverify.judge.rounding import uncapped
+from gradverify.judge.rounding import UNCAPPED
 from gradverify.oracles import arbitrary
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent
 from gradverify.points import KINDS, Seeded, changed, plainest, point
 
-# Powers of two: v + a w is exact on the cotangents' grid. Negative and large: it has w's sign turned at every entry.
+# Powers of two: v + a w is exact where v is short. Negative and large: it has w's sign turned at every entry.
 FACTORS = (-8.0, -16.0)
 GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
 FEW = 3  # options that are swept and told in full
@@ -103,7 +103,7 @@ class Floats:
             yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
-        """What the slopes nearby allow, asked on float64 copies."""
+        """Has float64 lost what the formula has; and if not, what do the slopes nearby allow? On float64 copies."""
         y, w = trial.x.higher, values["v"].higher
         rng = np.random.default_rng(trial.seed)
         try:
@@ -182,7 +182,7 @@ def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: La
     if not isinstance(known, Estimate) or not said.answers:
         return ""
     gap = abs(said.value - known.value)
-    if not gap <= known.error + uncapped.along(said.answers[0].answer, u):
+    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u):
         return ""
 
     def rule(*inputs: Any, **options: Any) -> Any:

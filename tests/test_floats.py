@@ -30,13 +30,13 @@ def hilbert(n: int) -> np.ndarray:
 
 def ill_conditioned(cast=lambda a: a, times: float = 1.0):
     """1/2 y' inv(e^t H) y at a Hilbert matrix H; the derivative multiplies by an inverse that has lost nine digits."""
-    y = np.linspace(-1, 2, 9)
+    y = np.linspace(-1, 2, 8)
 
     def value(t):
-        return y @ np.linalg.solve(np.exp(t) * hilbert(9), y) / 2
+        return y @ np.linalg.solve(np.exp(t) * hilbert(8), y) / 2
 
     def vjp(g, t):
-        c = np.exp(t) * hilbert(9)
+        c = np.exp(t) * hilbert(8)
         inverse = cast(np.linalg.inv(c))
         return -g * (y @ inverse @ c @ inverse @ y) / 2 * times
 

@@ -1,4 +1,4 @@
-"""Two tuples of arrays are compared entry by entry: no entry's bar depends on the others."""
+"""Two tuples of arrays are compared entry by entry, and a low-precision answer also as a whole."""
 
 from __future__ import annotations
 
@@ -15,16 +15,8 @@ from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import (
-    FLOOR,
-    ROUNDINGS,
-    TWIN,
-    Rounding,
-    elsewhere_of,
-    naturals_of,
-    scattered_elsewhere_of,
-    size_of,
-)
+from gradverify.judge.rounding import FLOOR, ROUNDINGS, TWIN, Rounding
+from gradverify.judge.sizes import Sizes, by_chance_elsewhere_of, elsewhere_of, naturals_of, size_of
 
 SLOPE_SIGMAS = NOISE  # standard deviations of a common factor
 SATURATED = 1e-3  # of what it is computed from: an entry smaller than that is all rounding in a low type
@@ -122,7 +114,7 @@ def _saturated(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
     """The bar, and roundings of what an entry is small beside: the largest one, and what it is without cancellation."""
     top = largest(deferred(np.abs, right[k]))
     for w in left.answers:
-        beside = deferred(partial(np.maximum, top), scattered_elsewhere_of(w.answer).get(k, right[k]))
+        beside = deferred(partial(np.maximum, top), by_chance_elsewhere_of(w.answer).get(k, right[k]))
         bar = deferred(partial(_raised, FLOOR * w.answer.eps[k]), bar, right[k], beside)
     return bar
 
@@ -231,7 +223,7 @@ def _bounded(bar: Array) -> Array:
     return np.nan_to_num(bar, nan=0.0, posinf=0.0)
 
 
-def _vanishes(left: Vectors, right: Vectors, k: int, bar: Array, sizes: Callable[[Answer], dict[int, Array]]) -> bool:
+def _vanishes(left: Vectors, right: Vectors, k: int, bar: Array, sizes: Callable[[Answer], Sizes]) -> bool:
     """Is the bar no more than rounding of |v||f|: what both sides agree on within it is 0, or as good as 0?"""
     naturals = [sizes(w.answer).get(k) for w in (*left.answers, *right.answers)]
     return all(n is None or all(np.all(b <= ZERO * m + TINY) for b, m in slices(bar, n)) for n in naturals)

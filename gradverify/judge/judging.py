@@ -11,18 +11,17 @@ from gradverify._verdict import Outcome
 from gradverify.judge.arrays import compared
 from gradverify.judge.judgement import Judgement
 from gradverify.judge.numbers import weighed_up
-from gradverify.judge.rounding import Rounding, granted, measured_rounding, reordered, rounding_elsewhere
+from gradverify.judge.rounding import ELSEWHERE, FLOORED, MEASURED, OWN, Rounding
 
 
 def judge(claim: Claim) -> Judgement:
     """Judge one claim; what disagrees is judged again with more of the code's own rounding granted.
 
-    First with that of the size entries have without cancellation (numbers start there: they are
-    sums of many entries), then with the scatter that is seen, then with that of the size f has
-    elsewhere. A claim of the same bits is about two calls alike, so no scatter of *different* inputs
-    excuses it.
+    Arrays start at the first level, numbers, which are sums of many entries, at the second. A claim of the
+    same bits is about two calls alike, so no scatter of *different* inputs excuses it. An answer in few digits
+    beside its twin in many has levels of its own (``arrays``).
     """
-    levels: tuple[Rounding, ...] = (granted, reordered, measured_rounding, rounding_elsewhere)
+    levels: tuple[Rounding, ...] = (OWN, FLOORED, MEASURED, ELSEWHERE)
     if claim.relation == "same bits":
         levels = levels[:2]
     if isinstance(claim.right, CannotHere):

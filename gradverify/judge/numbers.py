@@ -14,21 +14,13 @@ from gradverify._subject import step_of
 from gradverify._vectors import Answer, Array, Estimate, Weighed, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import (
-    CHANCE,
-    Rounding,
-    elsewhere_of,
-    measured_rounding,
-    naturals_of,
-    rounding_elsewhere,
-    size_of,
-    together,
-)
+from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, together
+from gradverify.judge.sizes import Sizes, elsewhere_of, naturals_of, size_of
 
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
-EXACT = ("complex step",)  # no rounding of f itself in these, which floats cannot be without
+LONE = ("complex step",)  # the oracles that ALONE is about
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
 
@@ -44,8 +36,8 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
     limit = max(right.refutes, right.share * max(right.scale, sum(terms)))
     least = max(bar, right.refutes)
     if right.source and gap > SUSPICIOUS * max(least, limit):  # its own rounding may be what counts
-        least = max(least, left.error + right.error + sum(_rounding_along(w, measured_rounding) for w in weighed))
-    sizes = elsewhere_of if rounding is rounding_elsewhere else naturals_of
+        least = max(least, left.error + right.error + sum(_rounding_along(w, MEASURED) for w in weighed))
+    sizes = elsewhere_of if rounding is ELSEWHERE else naturals_of
     sight, smallest = _sight_along(weighed, bar, least, right.share, sizes)
     if not weighed:
         sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
@@ -76,7 +68,7 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, limit: float, wei
     if second is not None and second.error <= BLUNT * gap:
         apart = abs(left.value - second.value)
         return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
-    if right.source in EXACT and weighed and gap < ALONE * size_of(weighed[0].answer):
+    if right.source in LONE and weighed and gap < ALONE * size_of(weighed[0].answer):
         return f"only the {right.source} sees a gap this small beside |v||f|"
     return ""
 
@@ -144,12 +136,11 @@ def _sight_along(
     bar: float,
     least: float,
     share: float,
-    sizes: Callable[[Answer], dict[int, Array]],
+    sizes: Callable[[Answer], Sizes],
 ) -> tuple[dict[int, str], dict[int, float]]:
     """Would a reference fault of each argument have moved its side beyond the bar; and which is the least that would?
 
-    The least is told for the argument's largest entry, and a step of its usual size along it; what is not
-    settled along all arguments at once is asked for each alone, so that no other's terms count.
+    The least is told for the argument's largest entry, and a step of its usual size along it.
     """
     sight: dict[int, str] = {}
     smallest: dict[int, float] = {}

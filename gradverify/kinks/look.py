@@ -12,9 +12,9 @@ from gradverify._method import Excuse
 from gradverify._subject import Broken
 from gradverify._vectors import Array, Estimate, Vectors
 from gradverify._verdict import Outcome
-from gradverify.judge import measured_rounding
-from gradverify.judge.numbers import ALONE, BLUNT, EXACT
-from gradverify.judge.rounding import size_of
+from gradverify.judge.numbers import ALONE, BLUNT, LONE
+from gradverify.judge.rounding import MEASURED
+from gradverify.judge.sizes import size_of
 from gradverify.kinks.between import between, is_a_neighbour
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
@@ -22,7 +22,7 @@ from gradverify.oracles.line import tangent
 
 ASKED = 256  # coordinates that a neighbour which is wrong is asked about
 GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
-SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) loses this much
+SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) keeps 2^-10
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too
@@ -114,11 +114,11 @@ def _judge_neighbours(
             bar = known.error + claimed.error
             gap = abs(claimed.value - known.value)
             sharp = known.second is not None and known.second.error <= BLUNT * gap
-            if known.source in EXACT and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
+            if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
                 outcomes.append(True if gap <= bar else None)
                 continue
             if gap > bar:
-                bar += measured_rounding.along(g.answers[0].answer, u)
+                bar += MEASURED.along(g.answers[0].answer, u)
             outcomes.append(bool(gap <= bar))
         right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
         wrong += outcomes.count(False) == 2
@@ -146,7 +146,7 @@ def _refuted(
 
 def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -> Array:
     """Rounding (measured beside the kink, not at it), and what is no jump because it shrinks with the distance."""
-    own = measured_rounding(place.f.pullback(near[0][0], place.v).answers[0].answer)
+    own = MEASURED(place.f.pullback(near[0][0], place.v).answers[0].answer)
     budget = np.concatenate([own[k].ravel() for k in place.judged])
     size, steps = np.max(np.abs(slopes), axis=0), place.steps
     shrinking = SHRINKS * np.ptp(np.stack([g for _, g in near]), axis=0)

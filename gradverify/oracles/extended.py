@@ -1,7 +1,7 @@
-"""Higher precision at the same rounded inputs: a low-precision formula is judged by its twin in float64.
+"""Differences in long double, for functions that first show that they compute in it.
 
-An oracle in higher precision first shows that it is one: its output really is of the higher type, and
-it answers to a move far below the lower type's spacing.
+Their output really is of that type, and has digits that float64 has not, or answers to a move of 2^-40 of a step. What
+they compute in float64 inside is noise, which the differences measure.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from gradverify.oracles.line import Line, flat
 MOST = 20_000  # entries; extended precision has no fast products beyond that
 
 
-def is_higher(line: Line, dtype: type) -> bool:
-    """Is the function's output really of this type: has it more digits, or answers it to a move of 2^-40 of a step?"""
+def is_higher(line: Line) -> bool:
+    """Is the function's output in long double, and has more digits or answers to a move of 2^-40 of a step?"""
     try:
-        still = line(0.0, dtype)
-        if still.dtype != dtype:
+        still = line(0.0, np.longdouble)
+        if still.dtype != np.longdouble:
             return False
-        lower = np.float64 if dtype is np.longdouble else np.float32
         with np.errstate(all="ignore"):
-            below = bool(np.any(still.astype(lower).astype(dtype) != still))
-        return below or bool(np.any(still != line(2.0**-40, dtype)))
+            below = bool(np.any(still.astype(np.float64) != still))
+        return below or bool(np.any(still != line(2.0**-40, np.longdouble)))
     except Broken:
         return False
 
@@ -38,7 +37,7 @@ def refused(line: Line) -> str:
         return "this machine's long double is a double"
     if line.x.size > MOST:
         return f"{line.x.size:,} entries are too many"
-    return "" if is_higher(line, np.longdouble) else "the function does not compute in long double"
+    return "" if is_higher(line) else "the function does not compute in long double"
 
 
 @dataclass(frozen=True)

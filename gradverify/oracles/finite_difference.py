@@ -27,10 +27,10 @@ STEPS = {
 CONVERGED = 1e-3  # of the value: a spread of the columns below this says that an output has converged
 ROUGH = 0.35  # the second difference of slopes shrinks by less than this from step to step: not smooth to second order
 CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks from h to h/2, and to h/4
-SHARP = 0.01  # of the value: one of two blocks that agree must be known this well
+SHARP = 0.01  # of the value: one of two blocks that agree must be known this well ...
+STILL = 1e-4  # ... or both to this much of the largest |f|, where slopes are 0
 GROWN = 4  # times its bar: what a value known from larger steps may not be off by
-STILL = 1e-4  # of the largest |f|: ... or both slopes be known this well, where they are 0
-TARGET = {"float64": 1e-11, "longdouble": 5e-15}  # of sum |v||slope|: finer than any claim is judged
+TARGET = {"float64": 1e-11, "longdouble": 5e-15}  # of sum |v||slope|: no finer block is asked for
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
 
 

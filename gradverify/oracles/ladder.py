@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify._vectors import Array, CannotHere, Estimate, Vectors
 from gradverify.judge.numbers import BLUNT
 from gradverify.oracles import arbitrary, complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat
 
-SHARP = 1e-9  # a bar this far below sum |v||f'u| needs no finer oracle: mistakes are looked for at 1e-2 and up
+SHARP = 1e-9  # a bar this far below the value needs no finer oracle
 
 
 @dataclass(frozen=True)
 class Ladder:
     """The default oracle. It remembers that the complex step was confirmed at the latest trial, or point.
 
-    ``careful`` asks for a second opinion of another kind with every answer.
+    ``careful`` asks for a second opinion with every answer, where one is to be had.
     """
 
     careful: bool = False
@@ -42,7 +42,7 @@ class Ladder:
         sharper = self.memo["higher"] and found.source == "float64 differences"
         return replace(
             found,
-            refutes=0.0 if sharper else found.error / BLUNT,
+            refutes=0.0 if sharper else found.error / BLUNT,  # a second look would ask the sharper oracle instead
             share=finite_difference.TARGET[second] / BLUNT,
         )
 
@@ -61,33 +61,46 @@ class Ladder:
             self.memo.update(here=here, keep=(subject.memory, x), analytic=None)
         line = Line(subject, x, u, flat(subject.forward(x)))
         weights = flat(v).astype(np.float64)
-        analytic: Estimate | CannotHere = CannotHere("complex step: refuted here")
-        if self.memo["analytic"] is not False:
-            slope = complex_step.raw(line)
-            if isinstance(slope, CannotHere):
-                self.memo["analytic"], analytic = False, slope
-            else:
-                if self.memo["analytic"] is None:
-                    self.memo["analytic"] = complex_step.self_test(line, slope, np.abs(weights))
-                if self.memo["analytic"]:
-                    analytic = finite_difference.combined(
-                        line, complex_step.settled(line, slope), weights, "complex step"
-                    )
+        analytic = self._analytic(line, weights)
         if isinstance(analytic, Estimate) and not self.careful:
             return analytic
-        wide = extended.Extended().directional(subject, x, u, v)
-        if _sharp(wide) and not self.careful:
-            return wide
-        plain = finite_difference.combined(
-            line, finite_difference.slopes(line, "float64", np.abs(weights)), weights, "float64 differences"
-        )
-        if not _sharp(wide) and (self.careful or not _sharp(plain)):
+        other = self._differences(line, v, weights)
+        if not isinstance(analytic, Estimate):
+            return other
+        if not isinstance(other, Estimate):
+            return analytic
+        apart = abs(analytic.value - other.value) > analytic.error + other.error
+        if apart and other.source == arbitrary.SOURCE:  # which is off by less: an inverse may have lost its digits
+            return other
+        return replace(analytic, second=other)
+
+    def _analytic(self, line: Line, weights: Array) -> Estimate | CannotHere:
+        """The complex step, once differences have confirmed it here; after a refusal it is not asked again."""
+        if self.memo["analytic"] is False:
+            return CannotHere("complex step: refuted here")
+        slope = complex_step.raw(line)
+        if isinstance(slope, CannotHere):
+            self.memo["analytic"] = False
+            return slope
+        if self.memo["analytic"] is None:
+            self.memo["analytic"] = complex_step.self_test(line, slope, np.abs(weights))
+        if not self.memo["analytic"]:
+            return CannotHere("complex step: refuted here")
+        return finite_difference.combined(line, complex_step.settled(line, slope), weights, "complex step")
+
+    def _differences(self, line: Line, v: Vectors, weights: Array) -> Estimate | CannotHere:
+        """Differences in long double if they are sharp, else the sharper of those in float64 and in more digits."""
+        subject, x, u = line.subject, line.x, line.u
+        finer = extended.Extended().directional(subject, x, u, v)
+        if _sharp(finer) and not self.careful:
+            return finer
+        slopes = finite_difference.slopes(line, "float64", np.abs(weights))
+        plain = finite_difference.combined(line, slopes, weights, "float64 differences")
+        if not _sharp(finer) and (self.careful or not _sharp(plain)):
             more = arbitrary.Arbitrary().directional(subject, x, u, v)
-            wide = more if isinstance(more, Estimate) else wide
-        if isinstance(wide, Estimate) and (isinstance(plain, CannotHere) or wide.error < plain.error):
-            plain = replace(wide, second=plain if isinstance(plain, Estimate) else None)
-        if isinstance(analytic, Estimate):
-            return replace(analytic, second=plain if isinstance(plain, Estimate) else None)
+            finer = more if isinstance(more, Estimate) else finer
+        if isinstance(finer, Estimate) and (isinstance(plain, CannotHere) or finer.error < plain.error):
+            return replace(finer, second=plain if isinstance(plain, Estimate) else None)
         return plain
 
     def _trusting(self, subject: Subject) -> bool:

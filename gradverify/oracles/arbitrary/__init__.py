@@ -4,6 +4,6 @@
 before it is asked.
 """
 
-from gradverify.oracles.arbitrary.slope import Arbitrary, value
+from gradverify.oracles.arbitrary.slope import SOURCE, Arbitrary, value
 
-__all__ = ["Arbitrary", "value"]
+__all__ = ["SOURCE", "Arbitrary", "value"]

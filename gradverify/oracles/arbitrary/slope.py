@@ -21,6 +21,7 @@ from gradverify._vectors import Array, CannotHere, Estimate, Vectors
 if TYPE_CHECKING:
     from gradverify.oracles.arbitrary.run import Line
 
+SOURCE = "arbitrary precision"
 MOST = 2_000  # entries of all inputs together
 FINEST = 2432  # bits: 2098 from the least float64 to the greatest, 200 for the step, 134 that are left
 COARSER = (400, 1280)  # ... of the quotient that must agree; the second where the first loses small terms
@@ -201,4 +202,4 @@ def _rounded(slope: Any, error: Any, scale: Any) -> Estimate | CannotHere:
     if not math.isfinite(near):
         return CannotHere("arbitrary precision: the derivative is beyond float64's range")
     error = math.nextafter(float(abs(slope - near) + error), math.inf)
-    return Estimate(near, error, source="arbitrary precision", scale=float(scale))
+    return Estimate(near, error, source=SOURCE, scale=float(scale))

@@ -1,0 +1,133 @@
+"""How the subject's code scatters: its answers when inputs and cotangent move by units in the last place.
+
+An ECnoise table (More and Wild, SIAM J. Sci. Comput. 33, 2011) at three points beside x, at two spacings: what rounding
+does there by chance, and how much the answer changes for each unit.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from gradverify._floating import is_floating, unit
+from gradverify._subject import Broken, step_of
+from gradverify._vectors import Answer, Array, Vectors, deferred, wide
+
+BASES = 3  # points beside x on whose lines scatter is measured
+CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits
+AMPLIFIED = 64  # eps: a function that is itself further off in norm has lost its digits at this point
+# How far from x scatter is measured, in steps.
+NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5, "bfloat16": 2.0**-3}
+# In units in the last place; not powers of two, whose multiples leave the low bits and their rounding alone.
+SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3), "bfloat16": (1, 3)}
+WIDE = 2**6  # a spacing from which second differences are curvature, not noise
+
+
+def scatter_of(answer: Answer) -> tuple[list[Array], list[Array], bool]:
+    """How each entry scatters and answers to a unit in the last place, and whether f itself is lost; kept."""
+    if "scatter" not in answer.memo:
+        answer.memo["scatter"] = _measured(answer)
+    sigma, response, lost = answer.memo["scatter"]
+    return sigma, response, lost
+
+
+def _measured(answer: Answer) -> tuple[list[Array], list[Array], bool]:
+    coarse = answer.low if answer.low in NEAR else "float64"
+    rng = np.random.default_rng(20261)
+    lost = answer.amplified() > AMPLIFIED  # what the function loses here its rules may lose too; never in float64
+    shapes = [p.shape for p in answer.parts]
+    sigma = [np.zeros(s) for s in shapes]
+    response = [np.zeros(s) for s in shapes]
+    for _ in range(BASES):
+        base = _beside(answer, CLOSE * unit(coarse) if lost else NEAR[coarse], rng)
+        here = [np.full(s, np.nan) for s in shapes]  # the widest spacing that stays finite: noise is no response
+        for spacing in reversed(SPACINGS[coarse]):
+            table = _table(answer, base, spacing, rng)
+            for k, rows in enumerate(table or ()):
+                if rows is None:
+                    continue
+                orders = (3, 4) if spacing > WIDE else (2, 3, 4)
+                sigma[k] = np.asarray(deferred(partial(_widest, orders), sigma[k], *rows))
+                here[k] = np.asarray(deferred(partial(_first_finite, spacing), here[k], *rows))
+        response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
+    return sigma, response, lost
+
+
+def _widest(orders: tuple[int, ...], known: Array, *rows: Array) -> Array:
+    return np.maximum(known, _scatter(np.stack([wide(r) for r in rows]), orders))
+
+
+def _first_finite(spacing: int, known: Array, *rows: Array) -> Array:
+    """How much an entry changes by from row to row, in units of the spacing, where that is not known yet."""
+    with np.errstate(all="ignore"):
+        change = np.median(np.abs(np.diff(np.stack([wide(r) for r in rows]), axis=0)), axis=0) / spacing
+    return np.where(np.isfinite(known), known, change)
+
+
+def _beside(answer: Answer, distance: float, rng: np.random.Generator) -> Vectors:
+    """A point beside x, a quarter of the way to a bound at most."""
+    x = answer.x
+    parts = list(x.parts)
+    for k in answer.moves:
+        a = x[k].astype(np.float64)
+        low, high = (np.asarray(end, np.float64) for end in answer.bounds(k))
+        with np.errstate(all="ignore"):
+            room = np.maximum(np.minimum(a - low, high - a), 0) / 4
+            step = np.minimum(
+                distance * step_of(x[k]) * rng.uniform(0.5, 1.5, a.shape), np.where(room > 0, room, np.inf)
+            )
+        sign = np.where(a <= low, 1, np.where(a >= high, -1, rng.integers(0, 2, a.shape) * 2 - 1))
+        parts[k] = _as(a + sign * step, x[k])
+    return Vectors(tuple(parts), bare=x.bare)
+
+
+def _as(numbers: Array, like: Array) -> Array:
+    """These numbers in the type and the memory order of ``like``."""
+    out = np.empty_like(like)
+    out[...] = numbers
+    return out
+
+
+def _table(
+    answer: Answer, base: Vectors, spacing: int, rng: np.random.Generator
+) -> list[tuple[Array, ...] | None] | None:
+    """Seven answers on a line through ``base``, inputs and (co)tangent moved by ``spacing`` ulps a step."""
+    steps = [_steps(p, spacing, rng) if k in answer.moves else None for k, p in enumerate(base)]
+    turn = [_steps(p, spacing, rng) if is_floating(p.dtype) else None for p in answer.v]
+
+    def ulps(p: Array, step: Array | None, count: int) -> Array:
+        if step is None or not is_floating(p.dtype):
+            return p
+        return _as(p + (count * step * np.spacing(np.abs(p))).astype(p.dtype), p)
+
+    rows: list[tuple[Array, ...]] = []
+    for j in range(-3, 4):
+        x = Vectors(tuple(ulps(p, s, j) for p, s in zip(base, steps, strict=True)), bare=base.bare)
+        v = Vectors(tuple(ulps(p, s, j) for p, s in zip(answer.v, turn, strict=True)), bare=answer.v.bare)
+        try:
+            rows.append(answer.again(x, v))
+        except Broken:
+            return None
+    out: list[tuple[Array, ...] | None] = []
+    for k, part in enumerate(answer.parts):
+        same = part.size and all(r[k].shape == part.shape for r in rows)
+        out.append(tuple(r[k] for r in rows) if same else None)
+    return out
+
+
+def _steps(p: Array, spacing: int, rng: np.random.Generator) -> Array:
+    """How many units each entry moves a step, either way: even and odd numbers, so that sums of them are odd too."""
+    return np.asarray((spacing + rng.integers(0, 2, p.shape)) * (rng.integers(0, 2, p.shape) * 2 - 1))
+
+
+def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:
+    """The standard deviation of the noise in seven equally spaced values, from differences of these orders."""
+    best = np.zeros(rows.shape[1:])
+    with np.errstate(all="ignore"):
+        for order in orders:
+            d = np.diff(rows, n=order, axis=0)
+            factor = math.factorial(order) ** 2 / math.factorial(2 * order)
+            best = np.maximum(best, np.sqrt(factor * np.mean(d.astype(np.float64) ** 2, axis=0)))
+    return np.nan_to_num(best, nan=0.0, posinf=0.0)
