@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify import kinks
+from gradverify import kinks, opinions
 from gradverify._domain import At, Box, Domain
 from gradverify._floating import is_floating
 from gradverify._law import Law
@@ -18,14 +18,12 @@ from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._tally import Budget
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors, deferred, vectors
+from gradverify._vectors import Array, Vectors, deferred, vectors
 from gradverify._verdict import Finding, Outcome
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
-from gradverify.judge.rounding import UNCAPPED
-from gradverify.oracles import arbitrary
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid, tangent
 from gradverify.points import KINDS, Seeded, changed, plainest, point
@@ -34,7 +32,6 @@ from gradverify.points import KINDS, Seeded, changed, plainest, point
 FACTORS = (-8.0, -16.0)
 GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
 FEW = 3  # options that are swept and told in full
-KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
@@ -103,7 +100,7 @@ class Floats:
             yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
-        """Has float64 lost what the formula has; and if not, what do the slopes nearby allow? On float64 copies."""
+        """What other opinions say of a disagreement, and what the slopes nearby allow; asked on float64 copies."""
         y, w = trial.x.higher, values["v"].higher
         rng = np.random.default_rng(trial.seed)
         try:
@@ -111,8 +108,11 @@ class Floats:
                 return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
             claimed = trial.subject.pullback(y, w)  # a joint kink shows only if every argument moves
             judged = tuple(k for k, p in enumerate(claimed) if p.size)
-            if note := lost_digits(trial.subject, y, values["u"], w, self.careful):
+            known = self.careful.directional(trial.subject, y, values["u"], w)
+            if note := opinions.lost_digits(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.AGREES, note, seen=judged)
+            if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
+                return Excuse(Outcome.BLUNT, doubt)
             return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
@@ -169,35 +169,6 @@ class Floats:
         if shown:
             loop.keep(dataclasses.replace(shown[-1], where=finding.where))
         return smaller.calls
-
-
-def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, oracle: Ladder) -> str:
-    """What to note where the claimed rule is right in 730 digits, and float64 scatters by what it is off; or nothing.
-
-    So it is where it inverts an ill-conditioned matrix. Code that rounds by itself, with a cast, does not run on those.
-    """
-    claimed = subject.pullback(x, v)
-    judged = tuple(k for k, p in enumerate(claimed) if p.size and u[k].size)
-    known, said = oracle.directional(subject, x, u, v), claimed.inner(u)
-    if not isinstance(known, Estimate) or not said.answers:
-        return ""
-    gap = abs(said.value - known.value)
-    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u):
-        return ""
-
-    def rule(*inputs: Any, **options: Any) -> Any:
-        assert subject.vjp is not None
-        out = subject.vjp(v[0] if v.bare else v.parts, *inputs, **options)
-        parts = tuple(out) if isinstance(out, tuple | list) else (out,)
-        return tuple(parts[k] for k in judged)
-
-    exact = arbitrary.value(dataclasses.replace(subject, value=rule), x)
-    if isinstance(exact, CannotHere):
-        return ""
-    slope = sum(np.sum(g * u[k]) for k, g in zip(judged, exact, strict=True))
-    if not abs(slope - known.value) <= max(known.error, gap * KEPT):
-        return ""
-    return f"right in 730 digits; in float64 rounding takes {gap / max(abs(known.value), gap):.1e} of the slope here"
 
 
 def answers(trial: Trial) -> bool:

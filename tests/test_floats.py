@@ -1,4 +1,4 @@
-"""Every entry of a cotangent counts, and rounding that a formula cannot help is told from rounding that code adds."""
+"""Every entry of a cotangent counts; small mistakes are seen, in few digits those of the answer alone."""
 
 from __future__ import annotations
 
@@ -19,39 +19,6 @@ def test_every_entry_of_a_cotangent_counts_and_its_signs_are_even(short):
     assert np.abs(v).max() <= 1.5
     assert 900 < np.count_nonzero(v > 0) < 1100
     assert np.array_equal(8 * v, np.round(8 * v)) == short
-
-
-# -- rounding that no float64 code with this formula can help --------------------------------------
-
-
-def hilbert(n: int) -> np.ndarray:
-    return 1.0 / (np.arange(n)[:, None] + np.arange(n) + 1)
-
-
-def ill_conditioned(cast=lambda a: a, times: float = 1.0):
-    """1/2 y' inv(e^t H) y at a Hilbert matrix H; the derivative multiplies by an inverse that has lost nine digits."""
-    y = np.linspace(-1, 2, 8)
-
-    def value(t):
-        return y @ np.linalg.solve(np.exp(t) * hilbert(8), y) / 2
-
-    def vjp(g, t):
-        c = np.exp(t) * hilbert(8)
-        inverse = cast(np.linalg.inv(c))
-        return -g * (y @ inverse @ c @ inverse @ y) / 2 * times
-
-    return gv.check(value, vjp=vjp, inputs=np.array(0.3), laws=LAW)
-
-
-def test_a_formula_that_loses_its_digits_is_right_and_noted_where_more_digits_confirm_it():
-    report = ill_conditioned()
-    assert report.status == "HOLDS", str(report)
-    assert "right in 730 digits; in float64 rounding takes" in str(report)
-
-
-def test_what_more_digits_refute_or_cannot_be_had_in_fails():
-    assert ill_conditioned(times=1.01).status == "FAILS"
-    assert ill_conditioned(cast=lambda a: a.astype(np.float32).astype(float)).status == "FAILS"
 
 
 # -- an answer in few digits beside its twin -------------------------------------------------------

@@ -53,6 +53,7 @@ FAMILIES = (
     "kinks",
     "laws",
     "explain",
+    "opinions",
     "floats",
     "sampling",
     "search",

@@ -1,0 +1,62 @@
+"""A disagreement is put to two more opinions: the claimed rule in more digits, and the remainder of Taylor's theorem.
+
+Both speak for the claim only. The first tells a formula that is right, and has lost its digits in float64, from one
+that is wrong; the second needs no step, and is asked where one kind of differences stands alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from gradverify._subject import Subject
+from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify.judge.rounding import UNCAPPED
+from gradverify.oracles import arbitrary, remainder_rate
+from gradverify.oracles.taylor import BOUND, Rate
+
+KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
+
+
+def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:
+    """What to note where the claimed rule is right in 730 digits, and float64 scatters by what it is off; or nothing.
+
+    So it is where it inverts an ill-conditioned matrix. Code that rounds by itself, with a cast, does not run on those.
+    """
+    claimed = subject.pullback(x, v)
+    judged = tuple(k for k, p in enumerate(claimed) if p.size and u[k].size)
+    said = claimed.inner(u)
+    if not isinstance(known, Estimate) or not said.answers:
+        return ""
+    gap = abs(said.value - known.value)
+    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u):
+        return ""
+
+    def rule(*inputs: Any, **options: Any) -> Any:
+        assert subject.vjp is not None
+        out = subject.vjp(v[0] if v.bare else v.parts, *inputs, **options)
+        parts = tuple(out) if isinstance(out, tuple | list) else (out,)
+        return tuple(parts[k] for k in judged)
+
+    exact = arbitrary.value(dataclasses.replace(subject, value=rule), x)
+    if isinstance(exact, CannotHere):
+        return ""
+    slope = sum(np.sum(g * u[k]) for k, g in zip(judged, exact, strict=True))
+    if not abs(slope - known.value) <= max(known.error, gap * KEPT):
+        return ""
+    return f"right in 730 digits; in float64 rounding takes {gap / max(abs(known.value), gap):.1e} of the slope here"
+
+
+def remainder_doubts(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:
+    """Why the differences behind ``known`` are in doubt: they stand alone, and the claim's remainder falls as h^2."""
+    if not isinstance(known, Estimate) or known.second is not None or "differences" not in known.source:
+        return ""
+    said = subject.pullback(x, v).inner(u)
+    if not abs(said.value - known.value) > 2 * BOUND * known.scale:  # that is no finer than a remainder sees
+        return ""
+    rate = remainder_rate(subject, x, u, v, said)
+    if not isinstance(rate, Rate) or rate.verdict != "right":
+        return ""
+    return f"{known.source} and the Taylor remainder disagree: {rate.why}"

@@ -1,0 +1,59 @@
+"""Rounding that a formula cannot help is told from rounding that code adds; lone differences may be outvoted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import gradverify as gv
+from gradverify._domain import At, Domain
+from gradverify._subject import Subject
+from gradverify._vectors import Estimate, Vectors, vectors
+from gradverify.opinions import remainder_doubts
+
+LAW = "pullback_is_the_derivative"
+
+
+def hilbert(n: int) -> np.ndarray:
+    return 1.0 / (np.arange(n)[:, None] + np.arange(n) + 1)
+
+
+def ill_conditioned(cast=lambda a: a, times: float = 1.0):
+    """1/2 y' inv(e^t H) y at a Hilbert matrix H; the derivative multiplies by an inverse that has lost nine digits."""
+    y = np.linspace(-1, 2, 8)
+
+    def value(t):
+        return y @ np.linalg.solve(np.exp(t) * hilbert(8), y) / 2
+
+    def vjp(g, t):
+        c = np.exp(t) * hilbert(8)
+        inverse = cast(np.linalg.inv(c))
+        return -g * (y @ inverse @ c @ inverse @ y) / 2 * times
+
+    return gv.check(value, vjp=vjp, inputs=np.array(0.3), laws=LAW)
+
+
+def test_a_formula_that_loses_its_digits_is_right_and_noted_where_more_digits_confirm_it():
+    report = ill_conditioned()
+    assert report.status == "HOLDS", str(report)
+    assert "right in 730 digits; in float64 rounding takes" in str(report)
+
+
+def test_what_more_digits_refute_or_cannot_be_had_in_fails():
+    assert ill_conditioned(times=1.01).status == "FAILS"
+    assert ill_conditioned(cast=lambda a: a.astype(np.float32).astype(float)).status == "FAILS"
+
+
+def doubts(claimed: float, known: Estimate) -> str:
+    """What Taylor's remainder says of a claimed slope of x^3 at 0.7, which is 1.47, against differences that say so."""
+    subject = Subject("cube", lambda x: x**3, Domain({"x": At(np.array([0.7]))}), vjp=lambda g, x: claimed * g)
+    return remainder_doubts(subject, vectors([[0.7]]), vectors([[0.5]]), Vectors((np.ones(1),), bare=True), known)
+
+
+def test_differences_that_stand_alone_are_outvoted_by_a_remainder_that_falls_as_it_must():
+    lone = Estimate(0.9, 1e-9, source="float64 differences", scale=0.9)
+    assert doubts(1.47, lone).startswith("float64 differences and the Taylor remainder disagree: ")
+    assert not doubts(1.8, lone)
+    seconded = Estimate(0.9, 1e-9, source="float64 differences", scale=0.9, second=Estimate(0.9, 1e-9))
+    assert not doubts(1.47, seconded)
+    assert not doubts(1.47, Estimate(0.9, 1e-9, source="complex step", scale=0.9))
+    assert not doubts(1.47, Estimate(0.735 + 1e-7, 1e-9, source="float64 differences", scale=0.735))
