@@ -32,6 +32,7 @@ from gradverify.points import KINDS, Seeded, changed, plainest, point
 FACTORS = (-8.0, -16.0)
 GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
 FEW = 3  # options that are swept and told in full
+SEEDS = 8  # tried for quantifiers with which a witness fails
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
@@ -145,12 +146,13 @@ class Floats:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.
 
         First with the plainest options that show it. The inputs are tried in the very form in which the witness will
-        give them, given inputs and a given cotangent, so that it reproduces what is told. What does not fail in that
-        form is left as it is.
+        give them, given inputs and a given cotangent, so that it reproduces what is told; the other quantifiers are
+        drawn anew, from the first of a few seeds with which it fails. What fails with none is left as it is.
         """
         trial, finding = self.plainer(trial, finding, loop)
         f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
         shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found
+        start, seed = (*trial.x, *finding.cotangent), trial.seed
 
         def fails(arrays: tuple[Array, ...]) -> bool:
             if effort.spent:
@@ -158,14 +160,17 @@ class Floats:
             places = Domain({name: At(a) for name, a in zip(f.names, arrays, strict=False)})
             fixed = dataclasses.replace(self, cotangent=arrays[count:] or None)
             pasted = metered(dataclasses.replace(f, domain=places, typical=0.0), effort)
-            found = loop.again(fixed.given(pasted, f.at, trial.seed), finding.law)
+            found = loop.again(fixed.given(pasted, f.at, seed), finding.law)
             if found is None or not alike(found, shown[0] if shown else found):
                 return False
             shown.append(found)
             return True
 
         free = (Box(v.shape) for v in finding.cotangent)
-        smaller = minimise((*trial.x, *finding.cotangent), fails, (*f.domain.arguments.values(), *free))
+        for seed in (trial.seed, *range(1, SEEDS)):  # noqa: B007 - ``fails`` reads it
+            if fails(start):
+                break
+        smaller = minimise(start, fails, (*f.domain.arguments.values(), *free))
         if shown:
             loop.keep(dataclasses.replace(shown[-1], where=finding.where))
         return smaller.calls

@@ -17,7 +17,7 @@ from gradverify._subject import Subject
 from gradverify._vectors import vectors
 from gradverify.floats import Floats
 from gradverify.judge import judge
-from gradverify.judge.rounding import _scatter
+from gradverify.judge.scatter import _scatter
 from gradverify.laws import pullback_is_the_derivative
 from gradverify.oracles.line import tangent
 

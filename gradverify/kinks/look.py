@@ -99,9 +99,15 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
 def _judge_neighbours(
     place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """How many neighbours' claims the oracle confirms, and how many it refutes along two directions."""
+    """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
+
+    No more are asked than can change which of the two is larger.
+    """
     right = wrong = 0
-    for z, _ in near:
+    for asked, (z, _) in enumerate(near):
+        left = len(near) - asked
+        if wrong >= right + left or right > wrong + left:
+            break
         outcomes: list[bool | None] = []
         for _ in range(2):
             u = tangent(place.f, z, rng, place.judged)

@@ -64,7 +64,7 @@ class Ladder:
         analytic = self._analytic(line, weights)
         if isinstance(analytic, Estimate) and not self.careful:
             return analytic
-        other = self._differences(line, v, weights)
+        other = self._differences(line, v, weights, alone=not isinstance(analytic, Estimate))
         if not isinstance(analytic, Estimate):
             return other
         if not isinstance(other, Estimate):
@@ -88,11 +88,14 @@ class Ladder:
             return CannotHere("complex step: refuted here")
         return finite_difference.combined(line, complex_step.settled(line, slope), weights, "complex step")
 
-    def _differences(self, line: Line, v: Vectors, weights: Array) -> Estimate | CannotHere:
-        """Differences in long double if they are sharp, else the sharper of those in float64 and in more digits."""
+    def _differences(self, line: Line, v: Vectors, weights: Array, *, alone: bool) -> Estimate | CannotHere:
+        """Differences in long double if they are sharp, else the sharper of those in float64 and in more digits.
+
+        ``alone``: no complex step stands beside them, so that a careful look wants both.
+        """
         subject, x, u = line.subject, line.x, line.u
         finer = extended.Extended().directional(subject, x, u, v)
-        if _sharp(finer) and not self.careful:
+        if _sharp(finer) and not (self.careful and alone):
             return finer
         slopes = finite_difference.slopes(line, "float64", np.abs(weights))
         plain = finite_difference.combined(line, slopes, weights, "float64 differences")
