@@ -122,8 +122,8 @@ class Subject:
         parts = self._gradients(x, v)
         moves = tuple(k for k, p in enumerate(parts) if p.size)
 
-        def natural(elsewhere: bool = False, scattered: bool = False) -> tuple[Array, ...]:
-            sizes = self.naturals(x, v, elsewhere=elsewhere, scattered=scattered)
+        def natural(**how: bool) -> tuple[Array, ...]:
+            sizes = self.naturals(x, v, **how)
             return tuple(n if p.size else NOTHING for n, p in zip(sizes, parts, strict=True))
 
         def most() -> float:
@@ -135,15 +135,15 @@ class Subject:
         return Vectors(parts, None, (Weighed(answer),))
 
     def naturals(
-        self, x: Vectors, v: Vectors, *, elsewhere: bool = False, scattered: bool = False
+        self, x: Vectors, v: Vectors, *, elsewhere: bool = False, scattered: bool = False, usual: bool = False
     ) -> tuple[Array, ...]:
         """|v||f|/s_i, the size that every entry of a gradient has without cancellation.
 
         ``elsewhere``: f taken as large as it is where it is not as small as here. ``scattered``: as what adds up by
-        chance does, the root of the sum of (v_j f_j)^2, over steps of the argument's usual size at least.
+        chance does, the root of the sum of (v_j f_j)^2. ``usual``: over steps of the argument's usual size at least.
         """
         size = _size(self.forward(x), v, self.elsewhere(x) if elsewhere else self.typical, 2 if scattered else 1)
-        return tuple(_over_steps(size, a, usual_step(a) if scattered else 0.0) for a in x)
+        return tuple(_over_steps(size, a, usual_step(a) if usual else 0.0) for a in x)
 
     def elsewhere(self, x: Vectors) -> float:
         """The size of the values where the inputs have other signs, and half to three halves of their sizes.

@@ -15,11 +15,12 @@ from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
-from gradverify.judge.rounding import FLOOR, ROUNDINGS, TWIN, Rounding
+from gradverify.judge.rounding import FLOOR, FLOOR_TWIN, HALF, ROUNDINGS, TWIN, Rounding
 from gradverify.judge.sizes import Sizes, by_chance_elsewhere_of, elsewhere_of, naturals_of, size_of
 
 SLOPE_SIGMAS = NOISE  # standard deviations of a common factor
-SATURATED = 1e-3  # of what it is computed from: an entry smaller than that is all rounding in a low type
+SMALL = 0.1  # of the largest entry, and ...
+SATURATED = 0.03  # ... of what it is computed from: entries smaller than that may be all rounding in a low type
 FEWEST = 4  # entries, in effect, that a common factor is worked out from
 
 
@@ -111,16 +112,20 @@ def _is_twin(left: Vectors, right: Vectors, k: int) -> bool:
 
 
 def _saturated(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
-    """The bar, and roundings of what an entry is small beside: the largest one, and what it is without cancellation."""
+    """The bar; for small entries also roundings of the largest one, and of what they are without cancellation."""
     top = largest(deferred(np.abs, right[k]))
     for w in left.answers:
-        beside = deferred(partial(np.maximum, top), by_chance_elsewhere_of(w.answer).get(k, right[k]))
-        bar = deferred(partial(_raised, FLOOR * w.answer.eps[k]), bar, right[k], beside)
+        sizes, own = by_chance_elsewhere_of(w.answer), by_chance_elsewhere_of(w.answer, usual=False)
+        if k in sizes:
+            eps = w.answer.eps[k]
+            floor = (FLOOR_TWIN if eps > HALF else FLOOR) * eps
+            bar = deferred(partial(_raised, top, floor), bar, right[k], sizes[k], own[k])
     return bar
 
 
-def _raised(eps: float, bar: Array, twin: Array, beside: Array) -> Array:
-    return np.where(np.abs(twin) <= SATURATED * beside, np.maximum(bar, eps * beside), bar)
+def _raised(top: float, floor: float, bar: Array, twin: Array, size: Array, own: Array) -> Array:
+    small = np.abs(twin) <= np.maximum(SMALL * top, SATURATED * size)
+    return np.where(small, np.maximum(bar, floor * np.maximum(top, own)), bar)
 
 
 def _common_factor(left: Vectors, right: Vectors, k: int) -> float:

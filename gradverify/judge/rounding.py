@@ -23,7 +23,8 @@ from gradverify.judge.scatter import scatter_of
 from gradverify.judge.sizes import Sizes, by_chance_of, elsewhere_of, naturals_of
 
 ROUNDINGS = 16  # roundings of its own size that every computed entry is granted unmeasured
-ROUNDINGS_HALF = 4  # the same for 16-bit types
+ROUNDINGS_HALF = 4  # the same for 16-bit types, ...
+HALF = 1e-4  # ... whose eps is above this
 SUBNORMALS = 1024  # smallest subnormals granted, tiny / 16 at most: where eps means nothing
 CAP = 2**20  # eps of |v||f|/s_i or of the entry, or 64 responses: no scatter excuses more. float32 inside costs 2^29
 FLOOR = 32  # eps of |v||f|/s_i that every entry is granted at least: saturated code shows no scatter
@@ -72,7 +73,7 @@ class Rounding:
             if not is_floating(part.dtype):
                 out.append(np.broadcast_to(0.0, part.shape))
                 continue
-            count = ROUNDINGS_HALF if eps > 1e-4 else ROUNDINGS
+            count = ROUNDINGS_HALF if eps > HALF else ROUNDINGS
             kind = limits(part.dtype)
             least = min(SUBNORMALS * kind.subnormal, kind.tiny / 16)
             share = min(FLOOR * eps * most, EXPONENTS)

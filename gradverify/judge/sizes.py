@@ -39,12 +39,12 @@ def elsewhere_of(answer: Answer) -> Sizes:
 
 def by_chance_of(answer: Answer) -> Sizes:
     """The same, as the root of the sum of squares: what rounds by chance adds up so."""
-    return _sized(answer, scattered=True)
+    return _sized(answer, scattered=True, usual=True)
 
 
-def by_chance_elsewhere_of(answer: Answer) -> Sizes:
-    """And where the inputs have other signs."""
-    return _sized(answer, scattered=True, elsewhere=True)
+def by_chance_elsewhere_of(answer: Answer, *, usual: bool = True) -> Sizes:
+    """And where the inputs have other signs; over each entry's own step, however small, if not ``usual``."""
+    return _sized(answer, scattered=True, elsewhere=True, **({"usual": True} if usual else {}))
 
 
 def size_of(answer: Answer) -> float:

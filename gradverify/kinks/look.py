@@ -25,7 +25,8 @@ GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
 SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) keeps 2^-10
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
-TURNS = 3  # other cotangents for which a claim at a kink must be valid too
+TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
+PAIRS = 4  # ... where no more slopes jump than this: ties of two or three, whose search is short
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
@@ -45,12 +46,18 @@ def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
     if near and not right:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     first = _compared(place, near, rng)
-    if first.outcome is Outcome.AGREES and first.note and not first.isolated:
+    if first.outcome is Outcome.AGREES and first.note and not first.isolated and _jumping(near) <= PAIRS:
         for _ in range(TURNS):
             other = _compared(*_turned(place, near, rng), rng)
             if other.outcome is Outcome.DISAGREES:
                 return other
     return first
+
+
+def _jumping(near: list[tuple[Vectors, Array]]) -> int:
+    """The coordinates whose slope is not the same at all neighbours."""
+    slopes = np.stack([g for _, g in near])
+    return int(np.count_nonzero(np.ptp(slopes, axis=0) > 2 * SHRINKS * np.abs(slopes).max(axis=0)))
 
 
 def _turned(
