@@ -26,7 +26,7 @@ SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps 
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
-PAIRS = 4  # ... where no more slopes jump than this: ties of two or three, whose search is short
+PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
