@@ -4,7 +4,8 @@
 are counted), except for rounding that was measured: of that ``NOISE`` standard deviations are granted. A normal
 number is further out with a chance below ``CHANCE / COMPARISONS``, so that by Bonferroni's inequality a whole run of
 up to ``COMPARISONS`` numbers stays below ``CHANCE``, whatever depends on whatever. Sums along directions with random
-signs have a bound of their own (Hoeffding's inequality), far within the same chance.
+signs, of which a run has far fewer, have Hoeffding's bound: 5e-18 each, 3e-9 where signs come in pairs (symmetric
+matrices), and that of roundings counted generously.
 
 The argument stops at the standard deviation itself. It is measured beside the point, from two times three tables of
 seven values, and taken for that of the answer; it is assumed that rounding is no wider than normal. If the noise were

@@ -471,7 +471,7 @@ def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int
         found = {key: sight for key, sight in other.cells.items() if key in lost and sight == "decisive"}
         if other.findings:
             wrong = other.findings[0]
-            said = f"claimed {wrong.claimed}, expected {wrong.expected} at {wrong.argument}{list(wrong.index or ())}"
+            said = f"claimed {wrong.claimed}, expected {wrong.expected} at {wrong.place}"
             tally.reasons.insert(0, f"too small to be judged at this point, and wrong {trial.where}: {said}")
             return
         if found:

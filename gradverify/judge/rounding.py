@@ -31,7 +31,9 @@ FLOOR = 32  # eps of |v||f|/s_i that every entry is granted at least: saturated 
 FLOOR_TWIN = 4  # in place of FLOOR, beside a twin in higher precision
 EXPONENTS = 2.0**-27  # of an entry at most: where sums as large as f are exponentiated inside, exp(a + da) is off by da
 MANY = 8  # entries of a sum at most that are off by their floor together: |v||f| is what all of them have in common
-CHANCE = 9.0  # a sum of random signs exceeds so many times the root of its squares once in 1e17 (Hoeffding, 1963)
+# A sum of random signs exceeds so many times the root of its squares once in 1e17, one of signs in pairs, as they are
+# in a symmetric matrix, once in 3e8 (Hoeffding, 1963).
+CHANCE = 9.0
 SCATTERED = 3.0  # the same where the bars are ten standard deviations as it is
 
 
