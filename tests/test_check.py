@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -285,6 +286,8 @@ def test_what_is_too_small_to_be_judged_is_undecided_where_it_is_wrong_at_modera
     report = gv.check(np.exp, vjp=lambda g, x: 2 * g * np.exp(x), inputs=np.array([-30.0, -33.0]))
     assert report.status == "UNDECIDED"
     assert "too small to be judged at this point, and wrong at moderate values in its place: claimed" in str(report)
+    scalar = gv.check(np.exp, vjp=lambda g, x: 2 * g * np.exp(x), inputs=np.array(-30.0))
+    assert re.search(r"in its place: claimed \S+, expected \S+ at x\n", str(scalar))
 
 
 def test_a_check_of_softmax_asks_it_no_more_often_than_the_readme_says():
