@@ -13,117 +13,147 @@ from gradverify._verdict import Outcome
 from gradverify.kinks.place import NEARER, Place, convention, finite, offsets
 
 LEADS = (4.0, 3.0, 0.25, -0.25, -4.0)  # offsets tried for one coordinate: first, second, near, far behind
-SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time
+SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time; above, sampled
+ROUNDS = 2  # over all coordinates in one search
+SEARCHES = 2  # along one direction, before a claim counts as outside
 
 
-def is_a_neighbour(place: Place, g: Array, tolerance: Array, jumping: Array, rng: np.random.Generator) -> bool:
+class Slopes:
+    """The slopes of neighbours at the coordinates that jump: those met so far, and a search for more.
+
+    Whatever one search meets is kept, so that the next one starts from all that is known.
+    """
+
+    def __init__(self, place: Place, jumping: Array, known: Array, rng: np.random.Generator) -> None:
+        self.place, self.jumping, self.rng = place, jumping, rng
+        self.met = [row[jumping] for row in known]
+
+    @property
+    def searchable(self) -> bool:
+        """Whether the coordinates are few enough to turn one by one."""
+        return self.jumping.size <= SEARCHED
+
+    def at(self, offset: Array) -> Array | None:
+        """The whole gradient claimed at the neighbour with this offset; None where it is not finite."""
+        found = next(finite(self.place, NEARER, iter((offset,))), None)
+        if found is None:
+            return None
+        self.met.append(found[1][self.jumping])
+        return found[1]
+
+    def range(self, d: Array) -> tuple[float, float]:
+        """The least and the greatest slope met so far along d, which moves jumping coordinates only."""
+        along = np.stack(self.met) @ d[self.jumping]
+        return float(along.min()), float(along.max())
+
+    def search(self, d: Array, sign: float, target: float = np.inf) -> None:
+        """Meet steeper slopes along ``sign * d``, until one is as steep as the target or no turn is left to try."""
+        if not self.searchable:
+            return self._sample(d)
+        best = offsets(self.rng, d.size)
+        top = self._slope(best, d, sign)
+        for _, i, lead in itertools.product(range(ROUNDS), self.jumping, LEADS):
+            if top >= target:
+                return
+            trial = turned(best, i, lead, self.rng)
+            value = self._slope(trial, d, sign)
+            if value > top:
+                top, best = value, trial
+
+    def _slope(self, offset: Array, d: Array, sign: float) -> float:
+        g = self.at(offset)
+        return -np.inf if g is None else sign * float(g @ d)
+
+    def _sample(self, d: Array) -> None:
+        """Random neighbours, and the two whose every sign is the one that went with the steeper of them."""
+        patterns = [offsets(self.rng, d.size) for _ in range(12)]
+        values = np.array([self._slope(p, d, 1.0) for p in patterns])
+        kept = np.isfinite(values)
+        if kept.sum() >= 2:
+            signs = np.sign(np.stack(patterns)[kept])
+            steepest = np.sign((signs * (values[kept] - values[kept].mean())[:, None]).sum(0))
+            steepest = np.where(steepest == 0, 1.0, steepest)
+            for pattern in (steepest, -steepest):
+                self.at(pattern)
+
+
+def turned(offset: Array, i: int, lead: float, rng: np.random.Generator) -> Array:
+    """The offset with coordinate i in another place; never two alike, for that would be the tie again."""
+    out = offset.copy()
+    out[i] = lead * rng.uniform(0.95, 1.05)
+    return out
+
+
+def is_a_neighbour(slopes: Slopes, g: Array, tolerance: Array) -> bool:
     """Is the claim the whole gradient of some neighbour? Found by moving one coordinate after another to match more."""
-    if jumping.size > SEARCHED:
+    if not slopes.searchable:
         return False
 
     def missed(offset: Array) -> float:
-        found = next(finite(place, NEARER, iter((offset,))), None)
-        return np.inf if found is None else float(np.maximum(np.abs(found[1] - g) - tolerance, 0).sum())
+        found = slopes.at(offset)
+        return np.inf if found is None else float(np.maximum(np.abs(found - g) - tolerance, 0).sum())
 
-    best = offsets(rng, g.size)
+    best = offsets(slopes.rng, g.size)
     least = missed(best)
-    for _ in range(2):
-        for i in jumping:
-            for lead in LEADS:
-                trial = best.copy()
-                trial[i] = lead * rng.uniform(0.95, 1.05)  # never two alike: that would be the tie again
-                value = missed(trial)
-                if value < least:
-                    least, best = value, trial
-                if least == 0.0:
-                    return True
-    for i, j in itertools.combinations(jumping, 2):  # in a tie of many the order matters, not only who leads
+    for _, i, lead in itertools.product(range(ROUNDS), slopes.jumping, LEADS):
+        if least == 0.0:
+            return True
+        trial = turned(best, i, lead, slopes.rng)
+        value = missed(trial)
+        if value < least:
+            least, best = value, trial
+    for i, j in itertools.combinations(slopes.jumping, 2):  # in a tie of many the order matters, not only who leads
+        if least == 0.0:
+            return True
         trial = best.copy()
         trial[[i, j]] = best[[j, i]]
         value = missed(trial)
         if value < least:
             least, best = value, trial
-        if least == 0.0:
-            return True
-    return False
+    return least == 0.0
 
 
-def between(
-    place: Place, g: Array, tolerance: Array, jumping: Array, slopes: Array, rng: np.random.Generator
-) -> Excuse:
+def between(slopes: Slopes, g: Array, tolerance: Array, nearer: Array) -> Excuse:
     """Along coordinates, all of them at once and random mixtures: is the claim between the extremes?"""
-    excess = np.maximum(slopes.min(0) - g, g - slopes.max(0)) - tolerance
+    place, jumping, rng = slopes.place, slopes.jumping, slopes.rng
+    excess = np.maximum(nearer.min(0) - g, g - nearer.max(0)) - tolerance
     worst = int(jumping[np.argmax(excess[jumping])])
     mixes = [_unit(g.size, [worst]), _unit(g.size, jumping)]
     turns = [offsets(rng, g.size) for _ in range(8)]  # half of one sign: sums over a tied set are seen along those
     mixes += [_unit(g.size, jumping) * (np.abs(turn) if k % 2 else turn) for k, turn in enumerate(turns)]
-    if jumping.size <= SEARCHED:
+    if slopes.searchable:
         mixes += [_unit(g.size, [int(i)]) for i in jumping if i != worst]
     misses = 0
     for mix in mixes:
-        d = mix * place.steps
-        value, bar = float(g @ d), float(tolerance @ np.abs(d))
-        low, high = _extremes(place, d, jumping, slopes, rng)
-        if low - bar <= value <= high + bar:
-            continue
-        again = _extremes(place, d, jumping, slopes, rng)
-        if min(low, again[0]) - bar <= value <= max(high, again[1]) + bar:
+        if _inside(slopes, g, tolerance, mix * place.steps):
             continue
         misses += 1
         alone = np.count_nonzero(mix) == 1
         if alone or misses >= 2:
             i = int(np.flatnonzero(mix)[0]) if alone else worst
             k, index = place.entry(i)
-            return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), *_range(place, i, jumping, slopes, rng)))
+            slopes.search(_unit(g.size, [i]), 1.0)
+            slopes.search(_unit(g.size, [i]), -1.0)
+            low, high = slopes.range(_unit(g.size, [i]))
+            return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), low, high))
     if misses:
         return Excuse(Outcome.BLUNT, "outside the slopes found nearby along one direction only")
-    return Excuse(Outcome.AGREES, convention(place, g, slopes), seen=place.seen(slopes))
+    return Excuse(Outcome.AGREES, convention(place, g, nearer), seen=place.seen(nearer))
 
 
-def _range(place: Place, i: int, jumping: Array, slopes: Array, rng: np.random.Generator) -> tuple[float, float]:
-    """The least and greatest slope nearby along coordinate i alone."""
-    return _extremes(place, _unit(place.steps.size, [i]), jumping, slopes, rng)
+def _inside(slopes: Slopes, g: Array, tolerance: Array, d: Array) -> bool:
+    """Whether the claim along d lies between the slopes nearby, searched where those met so far do not say so."""
+    value, bar = float(g @ d), float(tolerance @ np.abs(d))
+    low, high = slopes.range(d)
+    for _ in range(SEARCHES):
+        sign = 1.0 if value > high else -1.0
+        if not low - bar <= value <= high + bar:
+            slopes.search(d, sign, sign * value - bar)
+            low, high = slopes.range(d)
+    return low - bar <= value <= high + bar
 
 
 def _unit(n: int, entries: Any) -> Array:
     out = np.zeros(n)
     out[entries] = 1.0
     return out
-
-
-def _extremes(place: Place, d: Array, jumping: Array, slopes: Array, rng: np.random.Generator) -> tuple[float, float]:
-    """The least and greatest slope <g(z), d> over neighbours z, searched by turning coordinates round."""
-    known = slopes @ d
-    low, high = float(known.min()), float(known.max())
-    n = d.size
-
-    def slope(offset: Array) -> float | None:
-        found = next(finite(place, NEARER, iter((offset,))), None)
-        return None if found is None else float(found[1] @ d)
-
-    if jumping.size > SEARCHED:
-        patterns = [offsets(rng, n) for _ in range(12)]
-        values = np.array([np.nan if (s := slope(p)) is None else s for p in patterns])
-        kept = np.isfinite(values)
-        if kept.sum() >= 2:
-            signs = np.sign(np.stack(patterns)[kept])
-            own = np.sign((signs * (values[kept] - values[kept].mean())[:, None]).sum(0))
-            values = np.append(
-                values[kept], [s for p in (own, -own) if (s := slope(np.where(p == 0, 1.0, p))) is not None]
-            )
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-        return low, high
-    for sign in (1.0, -1.0):
-        best = offsets(rng, n)
-        top = slope(best)
-        for _ in range(2):
-            for i in jumping:
-                for lead in LEADS:
-                    trial = best.copy()
-                    trial[i] = lead * rng.uniform(0.95, 1.05)  # never two alike: that would be the tie again
-                    value = slope(trial)
-                    if value is not None and (top is None or sign * value > sign * top):
-                        top, best = value, trial
-        if top is not None:
-            low, high = min(low, top), max(high, top)
-    return low, high

@@ -15,7 +15,7 @@ from gradverify._verdict import Outcome
 from gradverify.judge.numbers import ALONE, BLUNT, LONE
 from gradverify.judge.rounding import MEASURED
 from gradverify.judge.sizes import size_of
-from gradverify.kinks.between import between, is_a_neighbour
+from gradverify.kinks.between import Slopes, between, is_a_neighbour
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 from gradverify.oracles.line import tangent
@@ -26,7 +26,7 @@ SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps 
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
-PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
+PAIRS = 4  # ... where no more slopes jump than this: ties of two, whose search is short
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
@@ -98,9 +98,10 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
     off = settled[np.abs(g - slopes[0])[settled] > tolerance[settled]]
     if off.size:
         return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes, rng)
-    if is_a_neighbour(place, g, tolerance, jumping, rng):
+    known = Slopes(place, jumping, slopes, rng)
+    if is_a_neighbour(known, g, tolerance):
         return Excuse(Outcome.AGREES, convention(place, g, slopes), seen=place.seen(slopes))
-    return between(place, g, tolerance, jumping, slopes, rng)
+    return between(known, g, tolerance, slopes)
 
 
 def _judge_neighbours(
