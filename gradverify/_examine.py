@@ -7,29 +7,25 @@ every cell (argument x dtype x options) has to be decided before a verdict HOLDS
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from gradverify._claim import Claim
+from gradverify._disagreement import ATTEMPTS, Attempt, settle
 from gradverify._floating import is_floating, is_inexact
 from gradverify._law import Law
 from gradverify._memory import latest
-from gradverify._method import Excuse, Instruments, Method, Prover, Trial
+from gradverify._method import Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._surroundings import Surroundings, left_as_found, listed
 from gradverify._tally import RANK, Budget, Tally, verdict
-from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
+from gradverify._vectors import CannotHere, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
-from gradverify.judge import Judgement, judge
-
-ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
-LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
-MISSES = 2  # of these must disagree before it is confirmed
+from gradverify.judge import judge
 
 
 class Undecidable(Broken):
@@ -310,46 +306,46 @@ def _nothing_to_judge(point: _Point, tally: Tally) -> None:
         tally.record(trial.subject.names[k], trial.cell, "decisive")
 
 
+@dataclass
+class _Sight:
+    """What the attempts at one point have seen of each argument (-1 is the value), and the least mistake they would."""
+
+    how: dict[int, str] = field(default_factory=dict)
+    least: dict[int, float] = field(default_factory=dict)
+
+
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
     """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide.
 
     By itself no other argument's terms count.
     """
-    seen: dict[int, str] = {}
-    for attempt in range(ATTEMPTS if law.derivative else 1):
-        _attempt(law, trial, by, tally, attempt, judged, seen, strict)
+    seen = _Sight()
+    for number in range(ATTEMPTS if law.derivative else 1):
+        _attempt(Attempt(law, trial, number, judged), by, tally, seen, strict)
         if tally.findings:
             return
     if len(judged) > 1 and law.derivative and "u" in law.quantifiers:
         for k in judged:
-            if seen.get(k, "blunt") == "blunt" and not tally.findings:
-                _attempt(law, trial, by, tally, ATTEMPTS, (k,), seen, strict)
+            if seen.how.get(k, "blunt") == "blunt" and not tally.findings:
+                _attempt(Attempt(law, trial, ATTEMPTS, (k,)), by, tally, seen, strict)
 
 
-def _attempt(
-    law: Law,
-    trial: Trial,
-    by: Instruments,
-    tally: Tally,
-    attempt: int,
-    judged: tuple[int, ...],
-    seen: dict[int, str],
-    strict: bool,
-) -> None:
+def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, strict: bool) -> None:
     """One set of quantifiers: judge the law's claims, settle what is in doubt, and record what was seen.
 
     What a kink or lost digits excuse counts as decisive: right neighbours show that a wrong claim would be seen.
     """
-    values = trial.draw(attempt, judged) | {"f": trial.subject, "x": trial.x, "D": by.oracle}
-    names = trial.subject.names
+    law, names = attempt.law, attempt.trial.subject.names
     tally.trials += 1
     decided: list[bool] = []
-    sights: dict[int, tuple[str, float]] = {}  # the worst of this trial's claims, by argument; -1 is the value
-    for claim in law(**values):
+    sights: dict[int, tuple[str, float]] = {}  # the worst of this attempt's claims, by argument; -1 is the value
+    for claim in law(**attempt.values(attempt.number, by.oracle)):
         found = judge(claim)
+        for k, least in found.smallest.items() if attempt.number < ATTEMPTS else ():
+            seen.least[k] = min(least, seen.least.get(k, math.inf))
         apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
         if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
-            settled = _settle(law, trial, by, tally, attempt, judged, found, strict)
+            settled = settle(attempt, found, by, tally, seen.least, strict=strict)
             if tally.findings:
                 return
             decided.append(settled is not None)
@@ -368,76 +364,9 @@ def _attempt(
             sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, size)
         del claim  # its arrays would lie in memory beside those of the next
     for k, (sight, smallest) in sights.items():
-        tally.record("value" if k < 0 else names[k], trial.cell, sight, smallest or None)
-        seen[k] = max(seen.get(k, "blunt"), sight, key=RANK.__getitem__)
+        tally.record("value" if k < 0 else names[k], attempt.trial.cell, sight, smallest or None)
+        seen.how[k] = max(seen.how.get(k, "blunt"), sight, key=RANK.__getitem__)
     tally.decisive += bool(decided) and all(decided)
-
-
-# -- a disagreement -------------------------------------------------------------------------------
-
-
-def _settle(
-    law: Law,
-    trial: Trial,
-    by: Instruments,
-    tally: Tally,
-    attempt: int,
-    judged: tuple[int, ...],
-    first: Judgement,
-    strict: bool,
-) -> tuple[int, ...] | None:
-    """A disagreement becomes a finding, is excused by a kink (the arguments seen are returned), or decides nothing."""
-    confirmed = _second_look(law, trial, by, attempt, judged)
-    if confirmed is None:
-        tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
-        return None
-    values, claim, found = confirmed
-    from_oracle = isinstance(claim.right, CannotHere) or (
-        isinstance(claim.right, Estimate) and bool(claim.right.source)
-    )
-    excuse = by.neighbourhood(law, trial, values) if law.almost_everywhere and from_oracle else None
-    if excuse is None:
-        excuse = Excuse(Outcome.DISAGREES)
-    if excuse.outcome is Outcome.AGREES and not excuse.note and found.outcome is Outcome.DISAGREES:
-        tally.reasons.append("a disagreement at the edge of what rounding allows, and none beside this point")
-        return None
-    if excuse.outcome is Outcome.AGREES and not (excuse.isolated and strict):
-        tally.notes.append(excuse.note)
-        return excuse.seen
-    if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
-        tally.findings.append(by.locate(law, trial, values, found, excuse))
-        return None
-    place = excuse.beside() if excuse.outcome is Outcome.DISAGREES else None
-    if place is not None:
-        tally.findings.append(by.locate(law, trial, values, found, replace(excuse, place=place)))
-        return None
-    tally.reasons.append(excuse.note or found.reason)
-    return None
-
-
-def _second_look(
-    law: Law, trial: Trial, by: Instruments, attempt: int, judged: tuple[int, ...]
-) -> tuple[dict[str, Any], Claim, Judgement] | None:
-    """The same attempt and fresh ones, with a second oracle: does the disagreement stand, or is nothing known here?"""
-    misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
-    unknown: list[tuple[dict[str, Any], Claim, Judgement]] = []
-    for look in (attempt, *range(ATTEMPTS + 1, ATTEMPTS + LOOKS)):
-        values = trial.draw(look, judged) | {"f": trial.subject, "x": trial.x, "D": by.careful}
-        try:
-            for claim in law(**values):
-                found = judge(claim)
-                if found.outcome is Outcome.DISAGREES:
-                    misses.append((values, claim, found))
-                    break
-                if isinstance(claim.right, CannotHere):
-                    unknown.append((values, claim, found))
-        except Broken:
-            continue
-        if len(misses) >= MISSES:
-            return misses[0]
-        if len(unknown) >= MISSES and not misses:
-            return unknown[0]
-    return None
 
 
 def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Tally) -> None:

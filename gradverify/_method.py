@@ -63,9 +63,8 @@ class Instruments(Protocol):
         """The trusted derivative."""
         ...
 
-    @property
-    def careful(self) -> Oracle:
-        """The same with a second opinion."""
+    def careful(self, gap: float) -> Oracle:
+        """The same with a second opinion, as sharp as settling a gap of this size takes; 0 where none is known."""
         ...
 
     def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:

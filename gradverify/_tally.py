@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -82,8 +83,8 @@ class Tally:
         if RANK[sight] >= RANK[self.cells.get(key, "blunt")]:
             self.cells[key] = sight
         if smallest is not None and sight == "decisive":
-            at = self.smallest.setdefault(key, {})  # both directions of a point have to see it
-            at[self.points] = max(float(smallest), at.get(self.points, 0.0))
+            at = self.smallest.setdefault(key, {})  # the better direction of a point: what it shows is looked at again
+            at[self.points] = min(float(smallest), at.get(self.points, math.inf))
 
 
 def _all_met(parts: frozenset[str], there: list[frozenset[str]]) -> bool:

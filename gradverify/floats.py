@@ -32,6 +32,7 @@ from gradverify.points import KINDS, Seeded, changed, plainest, point
 FACTORS = (-8.0, -16.0)
 GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
 FEW = 3  # options that are swept and told in full
+ENOUGH = 2.0**-10  # of a gap: an oracle with a bar below that settles it, for single entries too
 SEEDS = 8  # tried for quantifiers with which a witness fails
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
@@ -44,7 +45,10 @@ class Floats:
 
     cotangent: tuple[Any, ...] | None = None
     oracle: Ladder = field(default_factory=Ladder, compare=False)
-    careful: Ladder = field(default_factory=lambda: Ladder(careful=True), compare=False)
+
+    def careful(self, gap: float = 0.0) -> Ladder:
+        """The oracle with a second opinion, to settle a gap of this size."""
+        return Ladder(careful=True, enough=gap * ENOUGH if np.isfinite(gap) else 0.0)
 
     def trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         """The trial of this subject at x, whose quantifiers are drawn from the seed and the key."""
@@ -59,7 +63,9 @@ class Floats:
 
         def draw(attempt: int, judged: tuple[int, ...]) -> dict[str, Any]:
             rng = np.random.default_rng([seed, *key, attempt, 1])
-            u = tangent(subject, x.higher, rng, judged, constrained=_constrained(remembering, x, judged))
+            even = attempt % 2 == 1 and self.oracle.trusts(remembering, x.higher)
+            kept = _constrained(remembering, x, judged)
+            u = tangent(subject, x.higher, rng, judged, constrained=kept, even=even)
             return {"u": u, "y": beside(subject, x, u), **cotangents(attempt)}
 
         return Trial(remembering, x, cell, where, draw, seed, key)
@@ -106,15 +112,16 @@ class Floats:
         rng = np.random.default_rng(trial.seed)
         try:
             if "vjp" not in law.needs:
-                return kinks.look_forward(trial.subject, y, values["u"], w, self.careful, rng)
+                return kinks.look_forward(trial.subject, y, values["u"], w, values["D"], rng)
             claimed = trial.subject.pullback(y, w)  # a joint kink shows only if every argument moves
             judged = tuple(k for k, p in enumerate(claimed) if p.size)
-            known = self.careful.directional(trial.subject, y, values["u"], w)
+            known = values["D"].directional(trial.subject, y, values["u"], w)
             if note := opinions.lost_digits(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.AGREES, note, seen=judged)
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged), Ladder(careful=True), rng)
+            even = self.oracle.trusts(trial.subject, y)
+            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], rng, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 
@@ -125,7 +132,7 @@ class Floats:
 
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
-        return locate(law, trial, values, found, excuse)
+        return locate(law, trial, values, found, excuse, Ladder(enough=getattr(values["D"], "enough", 0.0)))
 
     def plainer(self, trial: Trial, finding: Finding, loop: Loop) -> tuple[Trial, Finding]:
         """The same law broken with as few options as possible away from their first values; the loop keeps that."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradverify._law import Law
-from gradverify._method import Excuse, Trial
+from gradverify._method import Excuse, Oracle, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Array, Estimate, Vectors, deferred
 from gradverify._verdict import Finding
@@ -23,8 +23,10 @@ MANY = 2**14  # entries: where a call costs much, and most mistakes are in all o
 ALL = 200  # entries up to which every one is asked; beyond, halves are
 
 
-def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
-    """The finding for a confirmed disagreement."""
+def locate(
+    law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse, quick: Oracle
+) -> Finding:
+    """The finding for a confirmed disagreement. ``quick`` looks for the entry, the values' own oracle confirms it."""
     f, x = trial.subject, trial.x
     v = values.get("v")
     cotangent = v.parts if isinstance(v, Vectors) and "v" in law.quantifiers else ()
@@ -57,7 +59,7 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
         )
         return finding(f.names[k], index, claimed, wanted, 0.0)
     if law.derivative and found.part is None and "u" in values:
-        entry = wrong_entry(law, f, x, values, trial)
+        entry = wrong_entry(law, f, x, values, quick)
         if entry is not None:
             k, index, claimed, expected, error = entry
             column = along(x.higher, k, index)
@@ -80,10 +82,11 @@ def locate(law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, 
 
 
 def wrong_entry(
-    law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], trial: Trial
+    law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], quick: Oracle
 ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
     """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there.
 
+    The quick oracle finds it, the careful one among the values confirms it, or is asked about all of them.
     Of more than ``MANY`` the one where the claim is largest is asked first, and is told if it is wrong itself.
     """
     y, w, oracle = x.higher, values["v"].higher, values["D"]
@@ -114,9 +117,11 @@ def wrong_entry(
     starts = dict(zip(judged, itertools.accumulate((y[k].size for k in judged), initial=0), strict=False))
 
     def worst(
-        entries: Iterable[tuple[int, tuple[int, ...]]],
+        entries: Sequence[tuple[int, tuple[int, ...]]],
     ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
-        return _worst(oracle, f, y, w, claim, entries)
+        found = _worst(quick, f, y, w, claim, entries)
+        confirmed = _worst(oracle, f, y, w, claim, [found[:2]]) if found is not None else None
+        return confirmed or _worst(oracle, f, y, w, claim, entries)
 
     entries = range(sum(y[k].size for k in judged))
     if g is not None and len(entries) > MANY:
@@ -127,11 +132,13 @@ def wrong_entry(
     while len(entries) > ALL:
         half = len(entries) // 2
         sides = entries[:half], entries[half:]
-        entries = max(sides, key=lambda side: _excess(oracle, f, y, w, claim, _mixture(y, side, starts, rng)))
+        entries = max(sides, key=lambda side: _excess(quick, f, y, w, claim, _mixture(y, side, starts, rng)))
     return worst(
-        (k, tuple(int(n) for n in np.unravel_index(i - start, y[k].shape)))
-        for k, start in starts.items()
-        for i in _within(entries, start, y[k].size)
+        [
+            (k, tuple(int(n) for n in np.unravel_index(i - start, y[k].shape)))
+            for k, start in starts.items()
+            for i in _within(entries, start, y[k].size)
+        ]
     )
 
 

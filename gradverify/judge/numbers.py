@@ -10,7 +10,6 @@ import numpy as np
 
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
-from gradverify._subject import step_of
 from gradverify._vectors import Answer, Array, Estimate, Weighed, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
@@ -20,6 +19,9 @@ from gradverify.judge.sizes import Sizes, elsewhere_of, naturals_of, size_of
 BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
+# A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
+CONFIRMED = 6.0  # times the rounding that a first look grants, what a second look mostly confirms ...
+LIMITED = 3.0  # ... and times the least gap that its oracle can confirm
 LONE = ("complex step",)  # the oracles that ALONE is about
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
@@ -34,9 +36,10 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
         return _not_finite(left, right)
     terms = [t for w in weighed for t in _terms(w).values()]
     limit = max(right.refutes, right.share * max(right.scale, sum(terms)))
-    least = max(bar, right.refutes)
-    if right.source and gap > SUSPICIOUS * max(least, limit):  # its own rounding may be what counts
-        least = max(least, left.error + right.error + sum(_rounding_along(w, MEASURED) for w in weighed))
+    own = bar
+    if right.source and gap > SUSPICIOUS * max(bar, limit):  # its own rounding may be what counts
+        own = max(own, left.error + right.error + sum(_rounding_along(w, MEASURED) for w in weighed))
+    least = max(CONFIRMED * own, LIMITED * right.refutes)
     sizes = elsewhere_of if rounding is ELSEWHERE else naturals_of
     sight, smallest = _sight_along(weighed, bar, least, right.share, sizes)
     if not weighed:
@@ -107,21 +110,21 @@ def _size(g: Array, u: Array) -> Array:
 
 
 def _largest(w: Weighed, k: int) -> float:
-    """The usual size of the largest entry of part k, each times its step: which is largest depends on the cotangent.
+    """The usual size of the largest entry of part k times its step: which is largest depends on the cotangent.
 
-    It is taken for the geometric mean of the largest and the root mean square. A step is the usual one, or
-    what the direction has where that is shorter.
+    The size is the geometric mean of the largest and the root mean square, the step what the direction has at the
+    largest few.
     """
     g, u = w.answer.parts[k], w.along[k] if w.along is not None else np.zeros(0)
-    like = k < len(w.answer.x) and w.answer.x[k].shape == g.shape
-
-    def size(g: Array, u: Array, steps: Array) -> Array:
-        return np.asarray(np.abs(wide(g)) * np.where(2 * np.abs(u) >= steps, steps, np.abs(u)))
-
-    sizes = deferred(size, g, u, step_of(w.answer.x[k]) if like else deferred(np.abs, u))
-    top = max(run.max() for (run,) in slices(sizes))
-    squares = sum(float(np.sum((run / top) ** 2)) for (run,) in slices(sizes)) if top > 0 else 0.0
-    return float(top * (squares / g.size) ** 0.25)
+    top = largest(deferred(np.abs, g))
+    if not top > 0:
+        return 0.0
+    powers = np.zeros(3)
+    for p, d in slices(g, u):
+        squares = (np.abs(wide(p)) / top) ** 2
+        powers += [float(np.sum(squares)), float(np.sum(squares**2)), float(np.sum(squares**2 * np.abs(d)))]
+    mean, step = powers[0] / g.size, powers[2] / powers[1]
+    return float(top * mean**0.25 * step)
 
 
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
@@ -156,7 +159,7 @@ def _sight_along(
             if top > 0:
                 seen = bar < fault * top
                 if seen:
-                    gap = max(least, share * _terms(w)[k])
+                    gap = max(least, LIMITED * share * _terms(w)[k])
                     smallest[k] = max(gap / (abs(w.weight) * _largest(w, k)), smallest.get(k, 0.0))
             else:
                 seen = False

@@ -49,7 +49,8 @@ class Slopes:
     def search(self, d: Array, sign: float, target: float = np.inf) -> None:
         """Meet steeper slopes along ``sign * d``, until one is as steep as the target or no turn is left to try."""
         if not self.searchable:
-            return self._sample(d)
+            self._sample(d)
+            return
         best = offsets(self.rng, d.size)
         top = self._slope(best, d, sign)
         for _, i, lead in itertools.product(range(ROUNDS), self.jumping, LEADS):

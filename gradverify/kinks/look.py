@@ -31,16 +31,17 @@ CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
 @np.errstate(all="ignore")
-def look(place: Place, oracle: Any, rng: np.random.Generator) -> Excuse:
+def look(place: Place, oracle: Any, rng: np.random.Generator, *, even: bool = False) -> Excuse:
     """Does the claim at this point lie among the slopes nearby, for this cotangent and for others?
 
-    A rule may be valid at a tie for cotangents of one sign and wrong for those of another.
+    A rule may be valid at a tie for cotangents of one sign and wrong for those of another. ``even`` is how tangents at
+    neighbours are drawn.
     """
     try:
         near = list(finite(place, NEAR, (offsets(rng, place.claim(place.x).size) for _ in range(COUNT))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
-    right, wrong = _judge_neighbours(place, near[:4], oracle, rng)
+    right, wrong = _judge_neighbours(place, near[:4], oracle, rng, even)
     if wrong and wrong >= right:
         return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
     if near and not right:
@@ -105,7 +106,7 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
 
 
 def _judge_neighbours(
-    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator, even: bool
 ) -> tuple[int, int]:
     """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
 
@@ -118,7 +119,7 @@ def _judge_neighbours(
             break
         outcomes: list[bool | None] = []
         for _ in range(2):
-            u = tangent(place.f, z, rng, place.judged)
+            u = tangent(place.f, z, rng, place.judged, even=even)
             known = oracle.directional(place.f, z, u, place.v)
             if not isinstance(known, Estimate):
                 outcomes.append(None)

@@ -20,10 +20,12 @@ SHARP = 1e-9  # a bar this far below the value needs no finer oracle
 class Ladder:
     """The default oracle. It remembers that the complex step was confirmed at the latest trial, or point.
 
-    ``careful`` asks for a second opinion with every answer, where one is to be had.
+    ``careful`` asks for a second opinion with every answer, where one is to be had. An answer whose bar is below
+    ``enough`` needs no finer one.
     """
 
     careful: bool = False
+    enough: float = 0.0
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
@@ -33,6 +35,10 @@ class Ladder:
             return self._with_limits(found, subject, x, u) if isinstance(found, Estimate) else found
         except Broken as failure:
             return CannotHere(str(failure))
+
+    def trusts(self, subject: Subject, x: Vectors) -> bool:
+        """Was the complex step confirmed here when last asked? It needs no step, so that every direction suits it."""
+        return self.memo.get("here") == self._here(subject, x) and self.memo["analytic"] is True
 
     def _with_limits(self, found: Estimate, subject: Subject, x: Vectors, u: Vectors) -> Estimate:
         """The estimate with the least gap that a second look can confirm: its oracle's bar has to be far below."""
@@ -55,7 +61,7 @@ class Ladder:
         return isinstance(arbitrary.Arbitrary().directional(subject, x, u, ones), Estimate)
 
     def _directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
-        here = (id(subject.memory), str(subject.at)) if self._trusting(subject) else tuple(map(id, x.parts))
+        here = self._here(subject, x)
         if self.memo.get("here") != here:
             self.memo.clear()
             self.memo.update(here=here, keep=(subject.memory, x), analytic=None)
@@ -95,22 +101,22 @@ class Ladder:
         """
         subject, x, u = line.subject, line.x, line.u
         finer = extended.Extended().directional(subject, x, u, v)
-        if _sharp(finer) and not (self.careful and alone):
+        if self._sharp(finer) and not (self.careful and alone):
             return finer
         slopes = finite_difference.slopes(line, "float64", np.abs(weights))
         plain = finite_difference.combined(line, slopes, weights, "float64 differences")
-        if not _sharp(finer) and (self.careful or not _sharp(plain)):
+        if not self._sharp(finer) and (self.careful or not self._sharp(plain)):
             more = arbitrary.Arbitrary().directional(subject, x, u, v)
             finer = more if isinstance(more, Estimate) else finer
         if isinstance(finer, Estimate) and (isinstance(plain, CannotHere) or finer.error < plain.error):
             return replace(finer, second=plain if isinstance(plain, Estimate) else None)
         return plain
 
-    def _trusting(self, subject: Subject) -> bool:
-        """Is a confirmation good for all points of one trial? Not where a disagreement is looked at again."""
-        return subject.memory is not None and not self.careful
+    def _sharp(self, found: Estimate | CannotHere) -> bool:
+        """Is its bar so far below the value, or below what is asked for, that no finer oracle is needed?"""
+        return isinstance(found, Estimate) and found.error <= max(SHARP * abs(found.value), self.enough)
 
-
-def _sharp(found: Estimate | CannotHere) -> bool:
-    """Is its bar so far below the value that no finer oracle is needed?"""
-    return isinstance(found, Estimate) and found.error <= SHARP * abs(found.value)
+    def _here(self, subject: Subject, x: Vectors) -> tuple[Any, ...]:
+        """Where a confirmation is good: all of one trial; where a disagreement is looked at again, the very point."""
+        trial = subject.memory is not None and not self.careful
+        return (id(subject.memory), str(subject.at)) if trial else tuple(map(id, x.parts))

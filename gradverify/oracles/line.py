@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._subject import Broken, Subject, step_of
+from gradverify._subject import Broken, Subject, step_of, usual_step
 from gradverify._vectors import Array, Vectors, deferred
 
 
@@ -74,11 +74,19 @@ def flat(y: Vectors, kind: Any = None) -> Array:
 
 
 def tangent(
-    subject: Subject, x: Vectors, rng: np.random.Generator, positions: tuple[int, ...], *, constrained: bool = False
+    subject: Subject,
+    x: Vectors,
+    rng: np.random.Generator,
+    positions: tuple[int, ...],
+    *,
+    constrained: bool = False,
+    even: bool = False,
 ) -> Vectors:
     """A random tangent: u_i = s_i (+-1) U[1/2, 3/2], at most a quarter of the way to a bound, exactly addable to x.
 
-    Symmetric for positive definite arguments; ``constrained`` keeps the sums of simplex arguments.
+    s_i is each entry's own step, so that entries of all sizes count; if ``even``, their usual step, so that entries
+    near 0 count as others do: for oracles that need no step. Symmetric for positive definite arguments;
+    ``constrained`` keeps the sums of simplex arguments.
     """
     parts = []
     kinds = tuple(subject.domain.arguments.values())
@@ -87,7 +95,8 @@ def tangent(
             parts.append(np.zeros(0))
             continue
         low, high = (np.broadcast_to(np.asarray(b, np.float64), a.shape) for b in subject.domain.bounds(k))
-        u = np.asarray(deferred(partial(_drawn, rng), a, step_of(a), low, high))
+        steps = np.broadcast_to(usual_step(a), a.shape) if even else step_of(a)
+        u = np.asarray(deferred(partial(_drawn, rng), a, steps, low, high))
         if kinds[k].kind == "simplex" and constrained:
             parts.append(along_simplex(a, rng))
             continue

@@ -1,0 +1,122 @@
+"""A disagreement is looked at again, along fresh directions and with another oracle, before it is a Finding.
+
+It is excused where a kink or lost digits explain it, and where it is less than what is told to be seen: what is told
+to be visible is visible, and nothing of a third of that size is alleged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradverify._claim import Claim
+from gradverify._law import Law
+from gradverify._method import Excuse, Instruments, Oracle, Trial
+from gradverify._subject import Broken
+from gradverify._tally import Tally
+from gradverify._vectors import CannotHere, Estimate, deferred, largest
+from gradverify._verdict import Finding, Outcome
+from gradverify.judge import Judgement, judge
+
+ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
+LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
+MISSES = 2  # of these must disagree before it is confirmed
+TOLD = 2.5  # the least mistake of one entry is told to a factor of 3: what is so many times smaller is not alleged
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A law at a trial, with the quantifiers of this number, about the arguments at these positions."""
+
+    law: Law
+    trial: Trial
+    number: int
+    judged: tuple[int, ...]
+
+    def values(self, number: int, oracle: Oracle) -> dict[str, Any]:
+        """What the law is about, with the quantifiers of that number."""
+        return self.trial.draw(number, self.judged) | {"f": self.trial.subject, "x": self.trial.x, "D": oracle}
+
+
+def settle(
+    attempt: Attempt, first: Judgement, by: Instruments, tally: Tally, least: Mapping[int, float], *, strict: bool
+) -> tuple[int, ...] | None:
+    """A disagreement becomes a finding, is excused (the arguments seen are returned), or decides nothing.
+
+    ``least`` is for each argument the least mistake that was told to be seen at this point so far.
+    """
+    law, trial = attempt.law, attempt.trial
+    confirmed = _second_look(attempt, by.careful(first.gap))
+    if confirmed is None:
+        tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
+        return None
+    values, claim, found = confirmed
+    from_oracle = isinstance(claim.right, CannotHere) or (
+        isinstance(claim.right, Estimate) and bool(claim.right.source)
+    )
+    excuse = by.neighbourhood(law, trial, values) if law.almost_everywhere and from_oracle else None
+    if excuse is None:
+        excuse = Excuse(Outcome.DISAGREES)
+    if excuse.outcome is Outcome.AGREES and not excuse.note and found.outcome is Outcome.DISAGREES:
+        tally.reasons.append("a disagreement at the edge of what rounding allows, and none beside this point")
+        return None
+    if excuse.outcome is Outcome.AGREES and not (excuse.isolated and strict):
+        tally.notes.append(excuse.note)
+        return excuse.seen
+    if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
+        finding = by.locate(law, trial, values, found, excuse)
+        if excuse.place is None and from_oracle and (note := _slight(finding, claim, values, found, least)):
+            tally.notes.append(note)
+            return attempt.judged
+        tally.findings.append(finding)
+        return None
+    place = excuse.beside() if excuse.outcome is Outcome.DISAGREES else None
+    if place is not None:
+        tally.findings.append(by.locate(law, trial, values, found, replace(excuse, place=place)))
+        return None
+    tally.reasons.append(excuse.note or found.reason)
+    return None
+
+
+def _second_look(attempt: Attempt, careful: Oracle) -> tuple[dict[str, Any], Claim, Judgement] | None:
+    """The same attempt and fresh ones, with a second oracle: does the disagreement stand, or is nothing known here?"""
+    misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    unknown: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    for look in (attempt.number, *range(ATTEMPTS + 1, ATTEMPTS + LOOKS)):
+        values = attempt.values(look, careful)
+        try:
+            for claim in attempt.law(**values):
+                found = judge(claim)
+                if found.outcome is Outcome.DISAGREES:
+                    misses.append((values, claim, found))
+                    break
+                if isinstance(claim.right, CannotHere):
+                    unknown.append((values, claim, found))
+        except Broken:
+            continue
+        if len(misses) >= MISSES:
+            return misses[0]
+        if len(unknown) >= MISSES and not misses:
+            return unknown[0]
+    return None
+
+
+def _slight(
+    finding: Finding, claim: Claim, values: Mapping[str, Any], found: Judgement, least: Mapping[int, float]
+) -> str:
+    """What to note of a mistake of one entry that is less than what is told to be seen; nothing of any other."""
+    names, claimed, expected = values["f"].names, finding.claimed, finding.expected
+    if isinstance(claimed, str) or isinstance(expected, str) or finding.argument not in names or finding.index is None:
+        return ""
+    k, apart = names.index(finding.argument), abs(claimed - expected)
+    if not isinstance(claim.left, Estimate) or not claim.left.answers or "u" not in values:
+        return ""
+    if found.gap > 2 * apart * abs(float(values["u"][k][finding.index])):
+        return ""  # most of the gap comes from other entries
+    share = apart / largest(deferred(np.abs, claim.left.answers[0].answer.parts[k]))
+    if not share < least.get(k, 0.0) / TOLD:
+        return ""
+    return f"{finding.place} is off by {share:.1e} of the largest entry, less than a third of what is told to be seen"
