@@ -19,10 +19,10 @@ gradient shows as S = sum_i e_i u_i. The density of u_i is 1/(2 s_i) at most, so
 
 Equality is reached by two errors of one size. A rule is missed where |S| and what a right rule is off by, both sides
 of one bar, cover each other: |S| <= 2 d, if d is the least that would have been seen (``Verdict.visible``, times the
-step and the usual size of the largest entry). An error of m times that, |e_i| s_i >= m d, is therefore missed along one
-direction with chance 2/m + ``GRAIN`` at most (u is rounded to 16 bits), and along both directions of a point with the
-square of it: below ``CHANCE`` from m = ``TIMES`` on. One wrong entry by itself cannot hide: |e u| >= m d / 2, and so
-is never missed from m = 4 on.
+step and the usual size of the largest entry, is no less). An error of m times that, |e_i| s_i >= m d, is therefore
+missed along one direction with chance 2/m + ``GRAIN`` at most (u is rounded to 16 bits), and along both directions of a
+point with the square of it: below ``CHANCE`` from m = ``TIMES`` on. One wrong entry by itself cannot hide:
+|e u| >= m d / 2, and so is never missed from m = 4 on.
 """
 
 from __future__ import annotations

@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from gradverify._claim import Claim
 from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Oracle, Trial
 from gradverify._subject import Broken
 from gradverify._tally import Tally
-from gradverify._vectors import CannotHere, Estimate, deferred, largest
+from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify._verdict import Finding, Outcome
-from gradverify.judge import Judgement, judge
+from gradverify.judge import ALL_SEEN, Judgement, Least, judge, moves
 
 ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
 LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
 MISSES = 2  # of these must disagree before it is confirmed
+LESS = "less than a third of what is told to be seen"
 TOLD = 2.5  # the least mistake of one entry is told to a factor of 3: what is so many times smaller is not alleged
 
 
@@ -42,7 +41,7 @@ class Attempt:
 
 
 def settle(
-    attempt: Attempt, first: Judgement, by: Instruments, tally: Tally, least: Mapping[int, float], *, strict: bool
+    attempt: Attempt, first: Judgement, by: Instruments, tally: Tally, least: Mapping[int, Least], *, strict: bool
 ) -> tuple[int, ...] | None:
     """A disagreement becomes a finding, is excused (the arguments seen are returned), or decides nothing.
 
@@ -67,8 +66,11 @@ def settle(
         tally.notes.append(excuse.note)
         return excuse.seen
     if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
-        finding = by.locate(law, trial, values, found, excuse)
-        if excuse.place is None and from_oracle and (note := _slight(finding, claim, values, found, least)):
+        told = least if excuse.place is None and from_oracle else {}
+        note = _slight(claim, found, attempt.judged, told)
+        finding = None if note else by.locate(law, trial, values, found, excuse)
+        note = note if finding is None else _single(finding, values, found, told)
+        if finding is None or note:
             tally.notes.append(note)
             return attempt.judged
         tally.findings.append(finding)
@@ -104,19 +106,26 @@ def _second_look(attempt: Attempt, careful: Oracle) -> tuple[dict[str, Any], Cla
     return None
 
 
-def _slight(
-    finding: Finding, claim: Claim, values: Mapping[str, Any], found: Judgement, least: Mapping[int, float]
-) -> str:
-    """What to note of a mistake of one entry that is less than what is told to be seen; nothing of any other."""
+def _slight(claim: Claim, found: Judgement, judged: tuple[int, ...], least: Mapping[int, Least]) -> str:
+    """What to note of a gap that all entries of an argument make together, and that is less than is told to be seen."""
+    weighed = claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
+    if weighed is None or weighed.along is None:
+        return ""
+    answer = Vectors(weighed.answer.parts)
+    for k in least.keys() & set(judged):
+        size = max(moves(weighed, k).norm, abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
+        if found.gap < size * least[k].norm / TOLD:
+            return f"a disagreement of {found.gap / size:.1e} in norm: {LESS}"
+    return ""
+
+
+def _single(finding: Finding, values: Mapping[str, Any], found: Judgement, least: Mapping[int, Least]) -> str:
+    """What to note of a mistake that is one entry's alone, and less than what is told to be seen."""
     names, claimed, expected = values["f"].names, finding.claimed, finding.expected
     if isinstance(claimed, str) or isinstance(expected, str) or finding.argument not in names or finding.index is None:
         return ""
     k, apart = names.index(finding.argument), abs(claimed - expected)
-    if not isinstance(claim.left, Estimate) or not claim.left.answers or "u" not in values:
+    alone = "u" in values and found.gap <= 2 * apart * abs(float(values["u"][k][finding.index]))
+    if not alone or not apart < abs(expected) * least.get(k, ALL_SEEN).entry / TOLD:
         return ""
-    if found.gap > 2 * apart * abs(float(values["u"][k][finding.index])):
-        return ""  # most of the gap comes from other entries
-    share = apart / largest(deferred(np.abs, claim.left.answers[0].answer.parts[k]))
-    if not share < least.get(k, 0.0) / TOLD:
-        return ""
-    return f"{finding.place} is off by {share:.1e} of the largest entry, less than a third of what is told to be seen"
+    return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"

@@ -7,7 +7,6 @@ every cell (argument x dtype x options) has to be decided before a verdict HOLDS
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from gradverify._surroundings import Surroundings, left_as_found, listed
 from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
-from gradverify.judge import judge
+from gradverify.judge import ALL_SEEN, Least, judge
 
 
 class Undecidable(Broken):
@@ -311,7 +310,7 @@ class _Sight:
     """What the attempts at one point have seen of each argument (-1 is the value), and the least mistake they would."""
 
     how: dict[int, str] = field(default_factory=dict)
-    least: dict[int, float] = field(default_factory=dict)
+    least: dict[int, Least] = field(default_factory=dict)
 
 
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
@@ -338,33 +337,36 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
     law, names = attempt.law, attempt.trial.subject.names
     tally.trials += 1
     decided: list[bool] = []
-    sights: dict[int, tuple[str, float]] = {}  # the worst of this attempt's claims, by argument; -1 is the value
+    sights: dict[int, tuple[str, Least]] = {}  # the worst of this attempt's claims, by argument; -1 is the value
     for claim in law(**attempt.values(attempt.number, by.oracle)):
         found = judge(claim)
         for k, least in found.smallest.items() if attempt.number < ATTEMPTS else ():
-            seen.least[k] = min(least, seen.least.get(k, math.inf))
+            seen.least[k] = least.better(seen.least.get(k, least))
         apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
         if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
             settled = settle(attempt, found, by, tally, seen.least, strict=strict)
             if tally.findings:
                 return
             decided.append(settled is not None)
-            told = dict.fromkeys(settled or (), ("decisive", 0.0))
+            told = dict.fromkeys(settled or (), ("decisive", ALL_SEEN))
         else:
             agrees = found.outcome is Outcome.AGREES
             (tally.notes if agrees else tally.reasons).append(found.note or found.reason)
             decided.append(agrees and "decisive" in found.sight.values())
             inside = claim.about == "input"
             told = {
-                k if inside and 0 <= k < len(names) else -1: (sight if agrees else "blunt", found.smallest.get(k, 0.0))
+                k if inside and 0 <= k < len(names) else -1: (
+                    sight if agrees else "blunt",
+                    found.smallest.get(k, ALL_SEEN),
+                )
                 for k, sight in found.sight.items()
             }
         for k, (sight, least) in told.items():
-            worst, size = sights.get(k, (sight, 0.0))
-            sights[k] = min(worst, sight, key=RANK.__getitem__), max(least, size)
+            worst, before = sights.get(k, (sight, ALL_SEEN))
+            sights[k] = min(worst, sight, key=RANK.__getitem__), least.worse(before)
         del claim  # its arrays would lie in memory beside those of the next
     for k, (sight, smallest) in sights.items():
-        tally.record("value" if k < 0 else names[k], attempt.trial.cell, sight, smallest or None)
+        tally.record("value" if k < 0 else names[k], attempt.trial.cell, sight, smallest)
         seen.how[k] = max(seen.how.get(k, "blunt"), sight, key=RANK.__getitem__)
     tally.decisive += bool(decided) and all(decided)
 

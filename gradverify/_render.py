@@ -21,7 +21,7 @@ PROVED = "zero modulo two random 61-bit primes, wrong with a chance below 2^-100
 REPORT = ("status", "seed", "notes", "skipped", "facts")
 VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
-    *("reason", "notes", "scope", "smallest", "derivative"),
+    *("reason", "notes", "scope", "smallest", "visible", "visible_in_norm", "derivative"),
 )
 FINDING = ("law", "argument", "index", "claimed", "expected", "error", "cause", "witness", "dtype", "where")
 
@@ -45,14 +45,12 @@ def _escape(c: str) -> str:
 
 
 def sees(verdict: Verdict) -> str:
-    """The smallest relative mistake that would have been seen, in words."""
-    return (
-        f"{verdict.smallest:.0e}"
-        if verdict.smallest is not None and verdict.smallest > 0
-        else "exact"
-        if verdict.smallest == 0
-        else ""
-    )
+    """The smallest relative mistake that would have been seen, of one entry and of all entries together, in words."""
+    if verdict.smallest is None:
+        return ""
+    together = max(verdict.visible_in_norm.values(), default=0.0)
+    in_norm = f" ({together:.0e} in norm)" if together > 0 else ""
+    return f"{verdict.smallest:.0e}{in_norm}" if verdict.smallest > 0 else "exact"
 
 
 def failure(verdict: Verdict) -> list[str]:

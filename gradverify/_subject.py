@@ -123,7 +123,7 @@ class Subject:
         moves = tuple(k for k, p in enumerate(parts) if p.size)
 
         def natural(**how: bool) -> tuple[Array, ...]:
-            sizes = self.naturals(x, v, **how)
+            sizes = self.naturals(x, v, moves, **how)
             return tuple(n if p.size else NOTHING for n, p in zip(sizes, parts, strict=True))
 
         def most() -> float:
@@ -135,18 +135,26 @@ class Subject:
         return Vectors(parts, None, (Weighed(answer),))
 
     def naturals(
-        self, x: Vectors, v: Vectors, *, elsewhere: bool = False, scattered: bool = False, usual: bool = False
+        self,
+        x: Vectors,
+        v: Vectors,
+        moves: tuple[int, ...],
+        *,
+        elsewhere: bool = False,
+        scattered: bool = False,
+        usual: bool = False,
     ) -> tuple[Array, ...]:
         """|v||f|/s_i, the size that every entry of a gradient has without cancellation.
 
-        ``elsewhere``: f taken as large as it is where it is not as small as here. ``scattered``: as what adds up by
-        chance does, the root of the sum of (v_j f_j)^2. ``usual``: over steps of the argument's usual size at least.
+        ``elsewhere``: f taken as large as it is where it is not as small as here, as the arguments at ``moves`` change.
+        ``scattered``: as what adds up by chance does, the root of the sum of (v_j f_j)^2. ``usual``: over steps of the
+        argument's usual size at least.
         """
-        size = _size(self.forward(x), v, self.elsewhere(x) if elsewhere else self.typical, 2 if scattered else 1)
+        size = _size(self.forward(x), v, self.elsewhere(x, moves) if elsewhere else self.typical, 2 if scattered else 1)
         return tuple(_over_steps(size, a, usual_step(a) if usual else 0.0) for a in x)
 
-    def elsewhere(self, x: Vectors) -> float:
-        """The size of the values where the inputs have other signs, and half to three halves of their sizes.
+    def elsewhere(self, x: Vectors, moves: tuple[int, ...]) -> float:
+        """The size of the values where these arguments have other signs, and half to three halves of their sizes.
 
         What is left of a term that cancels at x, as p - t does where the right class has won, is rounded at that
         size. It is the largest median |f| of a few such points, and no more than ``STEEP`` times the inputs.
@@ -156,7 +164,7 @@ class Subject:
         rng, sizes, top = np.random.default_rng(20262), [0.0], 1.0
         for _ in range(ELSEWHERE):
             parts = list(x.parts)
-            for k in self.domain.smooth:
+            for k in moves:
                 low, high = self.domain.bounds(k)
                 signs = rng.integers(0, 2, x[k].shape) * 2 - 1
                 parts[k] = np.clip(signs * rng.uniform(0.5, 1.5, x[k].shape) * x[k], low, high).astype(x[k].dtype)

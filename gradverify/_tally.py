@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from gradverify._errors import Misuse
 from gradverify._law import Law
 from gradverify._subject import Subject
 from gradverify._verdict import Finding, Status, Verdict
+from gradverify.judge import ALL_SEEN, Least
 
 MOST_CELLS = 8  # that a scope names; of more it names the types and says how many
 RANK = {"blunt": 0, "faint": 1, "zero": 2, "decisive": 3}
@@ -56,7 +57,7 @@ class Tally:
     trials: int = 0
     decisive: int = 0
     cells: dict[tuple[str, str], str] = field(default_factory=dict)  # how well a mistake was seen there
-    smallest: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)  # point: the least mistake seen
+    smallest: dict[tuple[str, str], dict[int, Least]] = field(default_factory=dict)  # point: the least mistake seen
     reached: dict[str, bool] = field(default_factory=dict)  # was any point of this dtype and these options judged?
     made_of: dict[str, frozenset[str]] = field(default_factory=dict)  # the dtype and each option of those, apart
     refused: dict[str, str] = field(default_factory=dict)  # what the function said where it refused these
@@ -77,14 +78,14 @@ class Tally:
             if not reached and not (cell in self.refused and _all_met(self.made_of[cell], there))
         ]  # fmt: skip
 
-    def record(self, name: str, cell: str, sight: str, smallest: float | None = None) -> None:
+    def record(self, name: str, cell: str, sight: str, smallest: Least = ALL_SEEN) -> None:
         """One more trial of this cell; the best counts."""
         key = (name, cell)
         if RANK[sight] >= RANK[self.cells.get(key, "blunt")]:
             self.cells[key] = sight
-        if smallest is not None and sight == "decisive":
+        if smallest != ALL_SEEN and sight == "decisive":
             at = self.smallest.setdefault(key, {})  # the better direction of a point: what it shows is looked at again
-            at[self.points] = min(float(smallest), at.get(self.points, math.inf))
+            at[self.points] = smallest.better(at.get(self.points, smallest))
 
 
 def _all_met(parts: frozenset[str], there: list[frozenset[str]]) -> bool:
@@ -104,6 +105,7 @@ def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -
     zero = [key for key, sight in tally.cells.items() if sight == "zero"]
     if status is Status.HOLDS and zero:
         notes.append(f"zero here: {_said(zero)}")
+    visible = _visible(tally)
     return Verdict(
         subject=subject.name,
         law=law.name,
@@ -116,18 +118,19 @@ def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -
         reason=reason,
         notes=tuple(notes),
         scope=_scope(tally),
-        smallest=max(_visible(tally).values(), default=None),
-        visible=_visible(tally),
+        smallest=max((least.entry for least in visible.values()), default=None),
+        visible={name: least.entry for name, least in visible.items()},
+        visible_in_norm={name: least.norm for name, least in visible.items()},
         derivative=law.derivative,
         seconds=seconds,
     )
 
 
-def _visible(tally: Tally) -> dict[str, float]:
+def _visible(tally: Tally) -> dict[str, Least]:
     """For each argument the least mistake that every decided cell of it would have shown, at its best point."""
-    out: dict[str, float] = {}
+    out: dict[str, Least] = {}
     for (name, _), at in tally.smallest.items():
-        out[name] = max(min(at.values()), out.get(name, 0.0))
+        out[name] = reduce(Least.better, at.values()).worse(out.get(name, ALL_SEEN))
     return out
 
 

@@ -56,7 +56,8 @@ class Verdict:
 
     ``trials`` were made, ``decisive`` of them would have seen a mistake. ``visible`` is, for each argument,
     the least mistake in its largest entry, as a share of it, that would have been seen (mostly right within a factor
-    of 3: the directions are random); ``smallest`` is the greatest of these. ``reason`` says why it is UNDECIDED.
+    of 3: directions are random, and longer at larger entries where the function takes no complex numbers), ``visible_in_norm`` the least share that all entries together may be off by;
+    ``smallest`` is the greatest of ``visible``. ``reason`` says why it is UNDECIDED.
     """
 
     subject: str
@@ -72,6 +73,7 @@ class Verdict:
     scope: str = ""
     smallest: float | None = None
     visible: Mapping[str, float] = field(default_factory=dict)
+    visible_in_norm: Mapping[str, float] = field(default_factory=dict)
     derivative: bool = False
     seconds: float = 0.0
 

@@ -17,6 +17,7 @@ from gradverify._subject import Subject
 from gradverify._vectors import vectors
 from gradverify.floats import Floats
 from gradverify.judge import judge
+from gradverify.judge.numbers import LIMITED
 from gradverify.judge.scatter import _scatter
 from gradverify.laws import pullback_is_the_derivative
 from gradverify.oracles.line import tangent
@@ -92,7 +93,7 @@ def test_a_planted_error_is_missed_no_more_often_than_told(kind, times):
     for seed in range(count):
         right = list(judged(lambda g, x: g * np.cos(x), seed))
         assert all(found.outcome == "agrees" for found, _ in right)
-        least = max(found.smallest[0] * np.max(np.abs(v * np.cos(X) * X)) for found, v in right)
+        least = max(found.smallest[0].entry / LIMITED.entry * np.max(np.abs(v * np.cos(X) * X)) for found, v in right)
         e = times * least * np.array(ERRORS[kind]) / np.abs(X)
         wrong = judged(lambda g, x, e=e: g * np.cos(x) + e, seed)
         lost.append(all(found.outcome == "agrees" for found, _ in wrong))

@@ -44,6 +44,7 @@ CORE = (
     "judge",
     "_tally",
     "_method",
+    "_disagreement",
     "_examine",
 )
 FAMILIES = (

@@ -10,7 +10,8 @@ that the careful ladder, asked when a disagreement is looked at again, can confi
 say in advance how small that may be.
 """
 
-from gradverify.judge.judgement import Judgement
+from gradverify.judge.judgement import ALL_SEEN, Judgement, Least
 from gradverify.judge.judging import judge
+from gradverify.judge.numbers import moves
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["ALL_SEEN", "Judgement", "Least", "judge", "moves"]

@@ -14,7 +14,7 @@ from gradverify._claim import Claim
 from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
-from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
+from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
 from gradverify.judge.rounding import FLOOR, FLOOR_TWIN, HALF, ROUNDINGS, TWIN, Rounding
 from gradverify.judge.sizes import Sizes, by_chance_elsewhere_of, elsewhere_of, naturals_of, size_of
 
@@ -29,7 +29,7 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
     worst: Judgement | None = None
     ratio, hint = 0.0, ""
     sight: dict[int, str] = {}
-    smallest: dict[int, float] = {}
+    smallest: dict[int, Least] = {}
     exact = claim.relation == "same bits"
     for k, (a, b) in enumerate(zip(left, right, strict=True)):
         words = not is_number(a.dtype) or not is_number(b.dtype)
@@ -180,17 +180,24 @@ def _faintest(left: Vectors, right: Vectors) -> float:
     return FLOOR * max(units[0]) * sum(sizes)
 
 
-def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, float]:
-    """Would a fault in an entry of part k have been seen, and the least one relative to the part's largest entry."""
+def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> tuple[str, Least]:
+    """Would a fault in an entry of part k have been seen, and the least that would."""
     sides = (left[k], right[k]) if claim.relation == "at most" else (right[k],)
     top = max(largest(deferred(lambda p: np.where(np.isfinite(p), np.abs(p), 0), p)) for p in sides)
     fault = max(FAULT, FAULT_EPS * max((w.answer.eps[k] for w in (*left.answers, *right.answers)), default=0.0))
     widest = largest(bar)
     if widest < fault * top:
-        return "decisive", widest / top
+        return "decisive", Least(widest / top, min(_least_share(p, bar) for p in sides))
     if top == 0:
-        return ("zero" if _vanishes(left, right, k, bar, naturals_of) else "blunt"), 0.0
-    return ("faint" if _vanishes(left, right, k, bar, elsewhere_of) else "blunt"), 0.0
+        return ("zero" if _vanishes(left, right, k, bar, naturals_of) else "blunt"), ALL_SEEN
+    return ("faint" if _vanishes(left, right, k, bar, elsewhere_of) else "blunt"), ALL_SEEN
+
+
+def _least_share(p: Array, bar: Array) -> float:
+    """The least share of an entry that its bar is: a factor that all entries have shows there first."""
+    with np.errstate(all="ignore"):
+        shares = (np.abs(bars / wide(q))[np.isfinite(q) & (q != 0)] for q, bars in slices(p, bar))
+        return min(float(run.min(initial=np.inf)) for run in shares)
 
 
 def _number(a: Any) -> float | str:

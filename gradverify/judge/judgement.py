@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,12 +18,29 @@ EDGE = 1e-3  # of the type's range: expected values above it may overflow in the
 Sight = Mapping[int, str]
 
 
+class Least(NamedTuple):
+    """The least relative mistake of a part that would have been seen: of its largest entry alone, and of all alike."""
+
+    entry: float
+    norm: float
+
+    def worse(self, other: Least) -> Least:
+        """What both would have seen."""
+        return Least(max(self.entry, other.entry), max(self.norm, other.norm))
+
+    def better(self, other: Least) -> Least:
+        """What either would have seen."""
+        return Least(min(self.entry, other.entry), min(self.norm, other.norm))
+
+
+ALL_SEEN = Least(0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What one claim says. ``sight`` tells for each argument whether a mistake there would have been seen:
     "decisive", "zero" (both sides vanish within tight bars), "faint" (not zero, and no larger than
-    rounding of |v||f|) or "blunt"; ``smallest`` the least relative mistake
-    seen of each decisive one.
+    rounding of |v||f|) or "blunt"; ``smallest`` the least relative mistake seen of each decisive one.
     """
 
     outcome: Outcome
@@ -35,5 +53,5 @@ class Judgement:
     reason: str = ""
     note: str = ""
     sight: Sight = field(default_factory=dict)
-    smallest: Mapping[int, float] = field(default_factory=dict)
+    smallest: Mapping[int, Least] = field(default_factory=dict)
     about: str = "input"  # whose the part is: the subject's input or its output

@@ -12,7 +12,7 @@ from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
 from gradverify._vectors import Answer, Array, Estimate, Weighed, deferred, largest, slices, wide
 from gradverify._verdict import Outcome
-from gradverify.judge.judgement import EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement
+from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
 from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, together
 from gradverify.judge.sizes import Sizes, elsewhere_of, naturals_of, size_of
 
@@ -20,8 +20,8 @@ BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes n
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 # A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
-CONFIRMED = 6.0  # times the rounding that a first look grants, what a second look mostly confirms ...
-LIMITED = 3.0  # ... and times the least gap that its oracle can confirm
+CONFIRMED = Least(8.0, 9.0)  # times the rounding that a first look grants, what a second look mostly confirms ...
+LIMITED = Least(4.0, 6.0)  # ... and times the least gap that its oracle can confirm
 LONE = ("complex step",)  # the oracles that ALONE is about
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
@@ -39,9 +39,8 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
     own = bar
     if right.source and gap > SUSPICIOUS * max(bar, limit):  # its own rounding may be what counts
         own = max(own, left.error + right.error + sum(_rounding_along(w, MEASURED) for w in weighed))
-    least = max(CONFIRMED * own, LIMITED * right.refutes)
     sizes = elsewhere_of if rounding is ELSEWHERE else naturals_of
-    sight, smallest = _sight_along(weighed, bar, least, right.share, sizes)
+    sight, smallest = _sight_along(weighed, bar, own, right, sizes)
     if not weighed:
         sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
         sight = {-1: "decisive" if sharp else "blunt"}
@@ -109,22 +108,24 @@ def _size(g: Array, u: Array) -> Array:
     return np.abs(g).astype(np.float64) * np.abs(u)
 
 
-def _largest(w: Weighed, k: int) -> float:
-    """The usual size of the largest entry of part k times its step: which is largest depends on the cotangent.
+def moves(w: Weighed, k: int) -> Least:
+    """How far the largest entry of part k by itself, and all of its entries together, usually move the product.
 
-    The size is the geometric mean of the largest and the root mean square, the step what the direction has at the
-    largest few.
+    Which is largest depends on the cotangent: its size is taken for the geometric mean of the largest and the root mean
+    square, its step for what the direction has at the largest few.
     """
     g, u = w.answer.parts[k], w.along[k] if w.along is not None else np.zeros(0)
     top = largest(deferred(np.abs, g))
     if not top > 0:
-        return 0.0
-    powers = np.zeros(3)
+        return ALL_SEEN
+    squares, fourths, steps, moved = np.zeros(4)
     for p, d in slices(g, u):
-        squares = (np.abs(wide(p)) / top) ** 2
-        powers += [float(np.sum(squares)), float(np.sum(squares**2)), float(np.sum(squares**2 * np.abs(d)))]
-    mean, step = powers[0] / g.size, powers[2] / powers[1]
-    return float(top * mean**0.25 * step)
+        part, along = (np.abs(wide(p)) / top) ** 2, np.abs(d)
+        squares, fourths = squares + float(np.sum(part)), fourths + float(np.sum(part**2))
+        steps, moved = steps + float(np.sum(part**2 * along)), moved + float(np.sum(part * along**2))
+    mean = squares / g.size
+    largest_one, together = mean**0.25 * steps / fourths, moved**0.5
+    return Least(float(abs(w.weight) * top * largest_one), float(abs(w.weight) * top * together))
 
 
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
@@ -137,16 +138,16 @@ def _rounding_along(w: Weighed, rounding: Rounding) -> float:
 def _sight_along(
     weighed: tuple[Weighed, ...],
     bar: float,
-    least: float,
-    share: float,
+    own: float,
+    right: Estimate,
     sizes: Callable[[Answer], Sizes],
-) -> tuple[dict[int, str], dict[int, float]]:
+) -> tuple[dict[int, str], dict[int, Least]]:
     """Would a reference fault of each argument have moved its side beyond the bar; and which is the least that would?
 
-    The least is told for the argument's largest entry, and a step of its usual size along it.
+    ``own`` is the bar that a mistake would have met, with more of its own rounding granted if there is reason to.
     """
     sight: dict[int, str] = {}
-    smallest: dict[int, float] = {}
+    smallest: dict[int, Least] = {}
     for w in weighed:
         if w.along is None:
             continue
@@ -159,8 +160,12 @@ def _sight_along(
             if top > 0:
                 seen = bar < fault * top
                 if seen:
-                    gap = max(least, LIMITED * share * _terms(w)[k])
-                    smallest[k] = max(gap / (abs(w.weight) * _largest(w, k)), smallest.get(k, 0.0))
+                    limit = max(right.refutes, right.share * _terms(w)[k])
+                    entry, norm = moves(w, k)
+                    if entry > 0 and norm > 0:
+                        gaps = (float(max(c * own, d * limit)) for c, d in zip(CONFIRMED, LIMITED, strict=True))
+                        least = Least(next(gaps) / entry, next(gaps) / norm)
+                        smallest[k] = least.worse(smallest.get(k, ALL_SEEN))
             else:
                 seen = False
             if seen:
