@@ -56,8 +56,9 @@ class Verdict:
 
     ``trials`` were made, ``decisive`` of them would have seen a mistake. ``visible`` is, for each argument,
     the least mistake in its largest entry, as a share of it, that would have been seen (mostly right within a factor
-    of 3: directions are random, and longer at larger entries where the function takes no complex numbers), ``visible_in_norm`` the least share that all entries together may be off by;
-    ``smallest`` is the greatest of ``visible``. ``reason`` says why it is UNDECIDED.
+    of 3: directions are random, and longer at larger entries where the function takes no complex numbers);
+    ``visible_in_norm`` the same for a share that all entries are off by; ``smallest`` is the greatest of ``visible``.
+    ``reason`` says why it is UNDECIDED.
     """
 
     subject: str

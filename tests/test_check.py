@@ -757,6 +757,24 @@ def test_ties_of_many_are_broken_in_the_order_that_stable_sorting_takes(seed):
     assert reverse.status == "FAILS"
 
 
+@pytest.mark.parametrize("tied", [3, 6, 12])
+def test_a_valid_answer_at_a_tie_of_many_holds_at_a_cost_that_grows_with_the_tie(tied):
+    calls = []
+
+    def shared(g, x):
+        """The mean of the slopes of all that are tied: between them, and no neighbour's own."""
+        calls.append(1)
+        top = x == x.max()
+        return g * top / top.sum()
+
+    x = np.where(np.arange(tied + 2) < tied, 0.5, -1.0)
+    report = gv.check(np.max, vjp=shared, inputs=x, laws="pullback_is_the_derivative")
+    assert report.status == "HOLDS", str(report)
+    assert len(calls) <= 350 + 250 * tied
+    once = gv.check(np.max, vjp=lambda g, x: 1.5 * shared(g, x), inputs=x, laws="pullback_is_the_derivative")
+    assert once.status == "FAILS"
+
+
 @pytest.mark.parametrize("alone", [True, False], ids=["in the largest entry", "in all entries"])
 @pytest.mark.parametrize(
     ("f", "vjp"),

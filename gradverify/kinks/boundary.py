@@ -28,6 +28,11 @@ PAIRS = {
 AT_ZERO = {np.absolute, np.fabs, np.sign, np.heaviside}
 STEPS = {np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.remainder}
 ORDERED = {
+    np.max,
+    np.min,
+    np.nanmax,
+    np.nanmin,
+    np.ptp,
     np.sort,
     np.argsort,
     np.partition,

@@ -15,7 +15,7 @@ from gradverify._verdict import Outcome
 from gradverify.judge.numbers import ALONE, BLUNT, LONE
 from gradverify.judge.rounding import MEASURED
 from gradverify.judge.sizes import size_of
-from gradverify.kinks.between import Slopes, between, is_a_neighbour
+from gradverify.kinks.between import LEADS, SEARCHED, Slopes, between, is_a_neighbour, turned
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 from gradverify.oracles.line import tangent
@@ -94,15 +94,24 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
     if np.any(np.all(np.abs(slopes - g) <= tolerance, axis=1)):
         jumps = bool(np.any(np.ptp(slopes, axis=0) > tolerance))
         return Excuse(Outcome.AGREES, convention(place, g, slopes) if jumps else "", seen=place.seen(slopes))
+    off = _off(g, slopes, tolerance)
+    if 0 < off.size <= SEARCHED:  # in a tie of many not every one leads at some neighbour by chance
+        leading = (turned(offsets(rng, n), i, lead, rng) for i in off for lead in (LEADS[0], LEADS[-1]))
+        slopes = np.vstack([slopes, *(gz for _, gz in finite(place, NEARER, leading))])
+        off = _off(g, slopes, tolerance)
     jumping = np.flatnonzero(np.ptp(slopes, axis=0) > tolerance)
-    settled = np.setdiff1d(np.arange(n), jumping)
-    off = settled[np.abs(g - slopes[0])[settled] > tolerance[settled]]
     if off.size:
         return _isolated(place, int(off[np.argmax(np.abs(g - slopes[0])[off])]), g, slopes, rng)
     known = Slopes(place, jumping, slopes, rng)
     if is_a_neighbour(known, g, tolerance):
         return Excuse(Outcome.AGREES, convention(place, g, slopes), seen=place.seen(slopes))
     return between(known, g, tolerance, slopes)
+
+
+def _off(g: Array, slopes: Array, tolerance: Array) -> Array:
+    """The coordinates at which all neighbours have one slope, and the claim is another."""
+    settled = np.ptp(slopes, axis=0) <= tolerance
+    return np.flatnonzero(settled & (np.abs(g - slopes[0]) > tolerance))
 
 
 def _judge_neighbours(

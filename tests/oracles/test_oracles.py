@@ -154,3 +154,16 @@ def test_steps_that_are_periods_of_the_function_are_not_believed(oracle):
         found, u, v = ask(oracle, lambda x: np.sin(3 * x), x, seed=seed)
         truth = float((v * 3 * np.cos(3 * x) * u).sum())
         assert isinstance(found, CannotHere) or abs(found.value - truth) <= found.error + 1e-9 * abs(truth)
+
+
+def test_a_gap_that_a_blunter_answer_settles_is_not_put_to_a_finer_one():
+    def shares(x):  # no complex step; they sum to 1, so that the slope is 0, which no bar is far below
+        return np.exp(x - np.logaddexp.reduce(x, axis=-1, keepdims=True)).sum(-1)
+
+    x = np.zeros((2, 3))
+    fine, _, _ = ask(Ladder(careful=True), shares, x)
+    enough, _, _ = ask(Ladder(careful=True, enough=1e-6), shares, x)
+    assert fine.source == "arbitrary precision"
+    assert fine.error < enough.error <= 1e-6
+    assert enough.source == "longdouble differences"
+    assert enough.second.source == "float64 differences"
