@@ -22,6 +22,7 @@ from gradverify.judge import ALL_SEEN, Judgement, Least, judge, moves
 ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
 LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
 MISSES = 2  # of these must disagree before it is confirmed
+SMALL = 1e-3  # and nothing above this is too small to be alleged: a tenth of what makes a trial decisive
 LESS = "less than a third of what is told to be seen"
 TOLD = 2.5  # the least mistake of one entry is told to a factor of 3: what is so many times smaller is not alleged
 
@@ -114,7 +115,7 @@ def _slight(claim: Claim, found: Judgement, judged: tuple[int, ...], least: Mapp
     answer = Vectors(weighed.answer.parts)
     for k in least.keys() & set(judged):
         size = max(moves(weighed, k).norm, abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
-        if found.gap < size * least[k].norm / TOLD:
+        if found.gap < size * min(least[k].norm / TOLD, SMALL):
             return f"a disagreement of {found.gap / size:.1e} in norm: {LESS}"
     return ""
 
@@ -126,6 +127,6 @@ def _single(finding: Finding, values: Mapping[str, Any], found: Judgement, least
         return ""
     k, apart = names.index(finding.argument), abs(claimed - expected)
     alone = "u" in values and found.gap <= 2 * apart * abs(float(values["u"][k][finding.index]))
-    if not alone or not apart < abs(expected) * least.get(k, ALL_SEEN).entry / TOLD:
+    if not alone or not apart < abs(expected) * min(least.get(k, ALL_SEEN).entry / TOLD, SMALL):
         return ""
     return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"

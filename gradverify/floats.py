@@ -120,8 +120,8 @@ class Floats:
                 return Excuse(Outcome.AGREES, note, seen=judged)
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
-            even = self.oracle.trusts(trial.subject, y)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], rng, even=even)
+            even, quick = self.oracle.trusts(trial.subject, y), Ladder(enough=values["D"].enough)
+            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], rng, quick=quick, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 

@@ -26,22 +26,22 @@ SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps 
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
-PAIRS = 4  # ... where no more slopes jump than this: ties of two, whose search is short
+PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
 @np.errstate(all="ignore")
-def look(place: Place, oracle: Any, rng: np.random.Generator, *, even: bool = False) -> Excuse:
+def look(place: Place, oracle: Any, rng: np.random.Generator, *, quick: Any = None, even: bool = False) -> Excuse:
     """Does the claim at this point lie among the slopes nearby, for this cotangent and for others?
 
-    A rule may be valid at a tie for cotangents of one sign and wrong for those of another. ``even`` is how tangents at
-    neighbours are drawn.
+    A rule may be valid at a tie for cotangents of one sign and wrong for those of another. ``quick`` is asked about
+    neighbours first, and the oracle where that disagrees; ``even`` is how tangents there are drawn.
     """
     try:
         near = list(finite(place, NEAR, (offsets(rng, place.claim(place.x).size) for _ in range(COUNT))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
-    right, wrong = _judge_neighbours(place, near[:4], oracle, rng, even)
+    right, wrong = _judge_neighbours(place, near[:4], quick or oracle, oracle, rng, even=even)
     if wrong and wrong >= right:
         return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
     if near and not right:
@@ -115,7 +115,7 @@ def _off(g: Array, slopes: Array, tolerance: Array) -> Array:
 
 
 def _judge_neighbours(
-    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, rng: np.random.Generator, even: bool
+    place: Place, near: list[tuple[Vectors, Array]], quick: Any, oracle: Any, rng: np.random.Generator, *, even: bool
 ) -> tuple[int, int]:
     """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
 
@@ -129,12 +129,16 @@ def _judge_neighbours(
         outcomes: list[bool | None] = []
         for _ in range(2):
             u = tangent(place.f, z, rng, place.judged, even=even)
+            g = place.f.pullback(z, place.v)
+            claimed = g.inner(u)
+            known = quick.directional(place.f, z, u, place.v)
+            if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
+                outcomes.append(True)
+                continue
             known = oracle.directional(place.f, z, u, place.v)
             if not isinstance(known, Estimate):
                 outcomes.append(None)
                 continue
-            g = place.f.pullback(z, place.v)
-            claimed = g.inner(u)
             bar = known.error + claimed.error
             gap = abs(claimed.value - known.value)
             sharp = known.second is not None and known.second.error <= BLUNT * gap
