@@ -17,7 +17,6 @@ from gradverify._examine import survey
 from gradverify._law import Law
 from gradverify._method import Method, Prover
 from gradverify._subject import Broken, Subject
-from gradverify._surroundings import left_as_found
 from gradverify._tally import Budget
 from gradverify._vectors import vectors
 from gradverify._verdict import Report, Verdict
@@ -26,6 +25,7 @@ from gradverify.adapters.misread import explained
 from gradverify.adapters.subjects import Request, floating_types, subjects_of
 from gradverify.laws import DEFAULT, SPECS, laws_named, laws_of
 from gradverify.sampling import Sampling
+from gradverify.surroundings import left_as_found
 
 
 def check(

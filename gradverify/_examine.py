@@ -20,11 +20,11 @@ from gradverify._law import Law
 from gradverify._memory import latest
 from gradverify._method import Instruments, Method, Prover, Trial
 from gradverify._subject import Broken, Subject
-from gradverify._surroundings import Surroundings, left_as_found, listed
 from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
 from gradverify.judge import ALL_SEEN, Least, judge
+from gradverify.surroundings import Surroundings, left_as_found, listed
 
 
 class Undecidable(Broken):

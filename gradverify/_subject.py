@@ -14,8 +14,8 @@ import numpy as np
 from gradverify._domain import Domain
 from gradverify._floating import is_floating, is_number, unit
 from gradverify._memory import Memory
-from gradverify._surroundings import Surroundings
 from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, deferred, largest, slices
+from gradverify.surroundings import Surroundings
 
 # (x, output, its index, input, its index, options) -> the name and the index of that entry of the matrix
 Entry = Callable[[Vectors, int, tuple[int, ...], int, tuple[int, ...], Mapping[str, Any]], tuple[str, tuple[int, ...]]]

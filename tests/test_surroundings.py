@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import gradverify as gv
-from gradverify import _reach
-from gradverify._reach import reached
-from gradverify._surroundings import left_as_found, snapshot
 from gradverify.laws import pullback_is_the_derivative
+from gradverify.surroundings import left_as_found, snapshot
+from gradverify.surroundings import reach
+from gradverify.surroundings.reach import reached
 
 X = np.array([1.0, 2.0, -1.0])
 STATE = np.zeros(3)
@@ -304,7 +304,7 @@ def test_read_only_and_memory_mapped_arrays_are_left_alone(tmp_path):
 
 
 def test_large_arrays_are_neither_copied_nor_compared():
-    large, small = np.zeros(_reach.ENTRIES + 1), np.zeros(3)
+    large, small = np.zeros(reach.ENTRIES + 1), np.zeros(3)
 
     def f(x):
         large[0] += 1
@@ -314,20 +314,20 @@ def test_large_arrays_are_neither_copied_nor_compared():
     with left_as_found((f,)):
         f(X)
     assert (large[0], small[0]) == (1.0, 0.0)
-    many = [np.zeros(_reach.ENTRIES // 4) for _ in range(6)]
+    many = [np.zeros(reach.ENTRIES // 4) for _ in range(6)]
     copied = sum(saved.size for _, saved in snapshot((lambda: many,)).held if isinstance(saved, np.ndarray))
-    assert copied <= _reach.ENTRIES
+    assert copied <= reach.ENTRIES
 
 
 def test_no_more_than_so_many_things_are_looked_at_in_a_web_of_objects():
     class Node:
         pass
 
-    nodes = [Node() for _ in range(5 * _reach.THINGS)]
+    nodes = [Node() for _ in range(5 * reach.THINGS)]
     for one, other in zip(nodes, nodes[1:] + nodes[:1], strict=True):
         one.next, one.first = other, nodes[0]
     first = nodes[0]
-    assert _reach.THINGS / 2 < len(reached((lambda: first,))) <= _reach.THINGS
+    assert reach.THINGS / 2 < len(reached((lambda: first,))) <= reach.THINGS
 
 
 def test_libraries_and_our_own_modules_are_not_entered():

@@ -22,9 +22,9 @@ import numpy as np
 from gradverify._domain import At, Box, Domain, half_of
 from gradverify._errors import Misuse
 from gradverify._subject import Broken, Subject
-from gradverify._surroundings import left_as_found
 from gradverify._vectors import Array, Vectors
 from gradverify.points import KINDS, Seeded, point
+from gradverify.surroundings import left_as_found
 
 CONVENTIONS: Mapping[str, str] = {"torch": "dL/da + i dL/db", "jax": "dL/da - i dL/db"}
 WHOSE: Mapping[str, str] = {"torch": "PyTorch's", "jax": "JAX's"}

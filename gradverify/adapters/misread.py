@@ -11,10 +11,10 @@ import numpy as np
 
 from gradverify._law import Law
 from gradverify._subject import Broken, Subject
-from gradverify._surroundings import left_as_found
 from gradverify._vectors import Array, Vectors
 from gradverify._verdict import Finding, Status, Verdict
 from gradverify.adapters.complex import CONVENTIONS, WHOSE, Halves, other
+from gradverify.surroundings import left_as_found
 
 NEARER = 0.01  # of the gap: another reading that leaves more of it than this is not worth judging
 Judged = Callable[[Subject, tuple[Law, ...]], tuple[Verdict, ...]]

@@ -13,11 +13,11 @@ from gradverify._domain import At, Box, Domain, Sizes
 from gradverify._errors import Misuse
 from gradverify._floating import floating_type
 from gradverify._subject import Subject
-from gradverify._surroundings import left_as_found
 from gradverify.adapters import inputs as given
 from gradverify.adapters import numpy as forms
 from gradverify.adapters.complex import checked, halved, told
 from gradverify.adapters.jacobian import hessian, jacobian
+from gradverify.surroundings import left_as_found
 
 
 def floating_types(dtype: Any) -> tuple[str, ...]:

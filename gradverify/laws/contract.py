@@ -11,8 +11,8 @@ from gradverify._claim import Claim, equal, same_bits
 from gradverify._floating import is_floating
 from gradverify._law import law
 from gradverify._subject import NOTHING, Subject
-from gradverify._surroundings import Moves, listed, runs
 from gradverify._vectors import Estimate, Vectors
+from gradverify.surroundings import Moves, listed, runs
 
 
 @law(needs=())

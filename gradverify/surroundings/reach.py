@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._holders import (
+from gradverify.surroundings.holders import (
     ABSENT,
     LEAVES,
     LONG,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._holders import Change, Draws, Holder, content
-from gradverify._reach import OURS, is_users, reached
+from gradverify.surroundings.holders import Change, Draws, Holder, content
+from gradverify.surroundings.reach import OURS, is_users, reached
 
 Read = Mapping[str, tuple[Any, ...]]
 SHOWN = 4  # names that a message gives
