@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
 from gradverify._floating import is_inexact, typed
-from gradverify._vectors import Array
 
 KINDS = ("real", "one-hot", "simplex", "index", "mask", "sign", "positive-definite")
 SMOOTH = ("real", "simplex", "positive-definite")  # kinds one can differentiate in

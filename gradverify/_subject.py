@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gradverify._arrays import Array, clone, deferred, largest, slices
 from gradverify._domain import Domain
 from gradverify._floating import is_floating, is_number, unit
 from gradverify._memory import Memory
-from gradverify._vectors import Answer, Array, Vectors, Weighed, clone, deferred, largest, slices
+from gradverify._vectors import Answer, Vectors, Weighed
 from gradverify.surroundings import Surroundings
 
 # (x, output, its index, input, its index, options) -> the name and the index of that entry of the matrix

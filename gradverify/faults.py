@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
 from gradverify._floating import is_floating
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 
 Rule = Callable[..., Any]  # vjp(g, *inputs) or jvp(u, *inputs)
 LITTLE = 0.01  # the 1 % by which the small faults are off

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradverify import kinks, opinions
+from gradverify._arrays import Array, deferred
 from gradverify._domain import At, Box, Domain
 from gradverify._floating import is_floating
 from gradverify._law import Law
@@ -18,7 +19,7 @@ from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._tally import Budget
-from gradverify._vectors import Array, Vectors, deferred, vectors
+from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise

@@ -29,6 +29,7 @@ PACKAGE = "gradverify"
 CORE = (
     "_errors",
     "_floating",
+    "_arrays",
     "_vectors",
     "_domain",
     "_memory",

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import gradverify as gv
-from gradverify._vectors import SLICE, Deferred, Vectors, clone, deferred, largest, slices
+from gradverify._arrays import SLICE, Deferred, clone, deferred, largest, slices
+from gradverify._vectors import Vectors
 
 MOST = 6.0  # copies of the parameters, beyond what the function and its pullback take themselves
 PARAMETERS = 300_000

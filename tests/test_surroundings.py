@@ -9,8 +9,7 @@ import pytest
 
 import gradverify as gv
 from gradverify.laws import pullback_is_the_derivative
-from gradverify.surroundings import left_as_found, snapshot
-from gradverify.surroundings import reach
+from gradverify.surroundings import left_as_found, reach, snapshot
 from gradverify.surroundings.reach import reached
 
 X = np.array([1.0, 2.0, -1.0])

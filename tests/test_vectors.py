@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from gradverify._arrays import clone
 from gradverify._floating import unit
-from gradverify._vectors import Estimate, Misfit, Vectors, clone, vectors
+from gradverify._vectors import Estimate, Misfit, Vectors, vectors
 
 
 def exact(parts) -> Fraction:

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import At, Box, Domain, half_of
 from gradverify._errors import Misuse
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, Vectors
+from gradverify._vectors import Vectors
 from gradverify.points import KINDS, Seeded, point
 from gradverify.surroundings import left_as_found
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array, clone
 from gradverify._domain import Domain
 from gradverify._errors import Misuse
 from gradverify._subject import Broken, Subject, outputs
-from gradverify._vectors import Array, Vectors, clone
+from gradverify._vectors import Vectors
 from gradverify.adapters.numpy import accepts, with_args
 from gradverify.points import literals
 

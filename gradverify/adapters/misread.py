@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._law import Law
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, Vectors
+from gradverify._vectors import Vectors
 from gradverify._verdict import Finding, Status, Verdict
 from gradverify.adapters.complex import CONVENTIONS, WHOSE, Halves, other
 from gradverify.surroundings import left_as_found

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import Box, Domain
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 from gradverify.nn import cross_entropy, softmax
 from gradverify.nn.functions import linear_value, linear_vjp, relu_value, relu_vjp, softmax_value
 

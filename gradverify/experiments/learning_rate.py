@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
-from gradverify._vectors import Array
 from gradverify.experiments import _canvas as draw
 from gradverify.nn import ByAccuracy, Constant, History, Schedule, digits, network, train
 from gradverify.nn.trainer import Progress

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._vectors import Array
+from gradverify._arrays import Array
 from gradverify.experiments import _canvas as draw
 from gradverify.experiments.learning_rate import at_least_one, counted
 from gradverify.nn import History, digits, initialise, network, train

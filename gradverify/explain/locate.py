@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred
 from gradverify._law import Law
 from gradverify._method import Excuse, Oracle, Trial
 from gradverify._subject import Broken, Subject, step_of
-from gradverify._vectors import Array, Estimate, Vectors, deferred
+from gradverify._vectors import Estimate, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.matrix import matrix_entry, output_name
 from gradverify.explain.witness import witness

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._method import Oracle
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Estimate, Vectors
 
 ALL = 32  # outputs up to which every one is asked; beyond, halves are followed
 Place = tuple[int, int]  # an output, and the rank of an entry of it

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array, clone
 from gradverify._domain import At, Box
-from gradverify._vectors import Array, clone
 from gradverify._verdict import Finding
 
 MOST = 100  # calls of the predicate

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
 from gradverify._floating import BFLOAT16, is_floating, typed
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 
 LONGEST = 400  # entries written out in full; beyond that the line names the seed that draws them
 

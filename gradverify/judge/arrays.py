@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred, largest, slices, wide
 from gradverify._chance import NOISE
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, is_inexact, is_number, limits
-from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices, wide
+from gradverify._vectors import Answer, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
 from gradverify.judge.rounding import FLOOR, FLOOR_TWIN, HALF, ROUNDINGS, TWIN, Rounding

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred, largest, slices, wide
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
-from gradverify._vectors import Answer, Array, Estimate, Weighed, deferred, largest, slices, wide
+from gradverify._vectors import Answer, Estimate, Weighed
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
 from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, together

@@ -15,10 +15,11 @@ from functools import partial
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred, largest, slices
 from gradverify._chance import NOISE
 from gradverify._floating import is_floating, limits
 from gradverify._subject import step_of, usual_step
-from gradverify._vectors import Answer, Array, Vectors, deferred, largest, slices
+from gradverify._vectors import Answer, Vectors
 from gradverify.judge.scatter import scatter_of
 from gradverify.judge.sizes import Sizes, by_chance_of, elsewhere_of, naturals_of
 

@@ -11,9 +11,10 @@ from functools import partial
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred, wide
 from gradverify._floating import is_floating, unit
 from gradverify._subject import Broken, step_of
-from gradverify._vectors import Answer, Array, Vectors, deferred, wide
+from gradverify._vectors import Answer, Vectors
 
 BASES = 3  # points beside x on whose lines scatter is measured
 CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred, largest
 from gradverify._subject import Broken, step_of
-from gradverify._vectors import Answer, Array, deferred, largest
+from gradverify._vectors import Answer
 
 Sizes = dict[int, Array]  # by the part of the answer; none for parts without entries
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._method import Excuse
-from gradverify._vectors import Array
 from gradverify._verdict import Outcome
 from gradverify.kinks.place import NEARER, Place, convention, finite, offsets
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._method import Excuse
 from gradverify._subject import Broken
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Estimate, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge.numbers import ALONE, BLUNT, LONE
 from gradverify.judge.rounding import MEASURED

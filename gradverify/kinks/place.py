@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._method import Excuse
 from gradverify._subject import Broken, Subject, step_of
-from gradverify._vectors import Array, Vectors
+from gradverify._vectors import Vectors
 from gradverify._verdict import Outcome
 from gradverify.oracles.line import relaid
 

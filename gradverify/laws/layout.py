@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._claim import Claim, equal
 from gradverify._law import law
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Estimate, Vectors
 
 Arranged = Callable[[Array], Array]
 

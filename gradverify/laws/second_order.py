@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._claim import Claim, equal, same_bits
 from gradverify._law import law
 from gradverify._subject import NOTHING, Broken, Subject
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Estimate, Vectors
 
 NAMED = 16  # entries of x up to which the two Hessian entries furthest apart are named, which costs a call for each
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._claim import Claim, at_most, equal
 from gradverify._floating import is_floating
 from gradverify._law import law
 from gradverify._subject import Subject
-from gradverify._vectors import Array, Estimate, Vectors
+from gradverify._vectors import Estimate, Vectors
 
 
 @law(needs=())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
-from gradverify._vectors import Array
 
 TEST = 360  # images kept for testing, of 1797
 SPLIT = 20240229  # the seed of the one permutation everybody uses

@@ -14,9 +14,9 @@ import math
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import Box, Domain
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 
 DTYPES = ("float64", "float32")
 

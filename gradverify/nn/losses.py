@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import Box, Domain
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 from gradverify.nn.functions import DTYPES, log_softmax_value, softmax_value
 
 

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import Box, Domain
 from gradverify._errors import Misuse
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 from gradverify.nn.functions import DTYPES, linear, relu
 from gradverify.nn.losses import cross_entropy_one_hot
 

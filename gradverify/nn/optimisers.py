@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gradverify._vectors import Array
+from gradverify._arrays import Array
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._errors import Misuse
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 from gradverify.nn.data import Digits
 from gradverify.nn.network import initialise, logits, loss_and_gradient
 from gradverify.nn.optimisers import SGD, Constant, Schedule

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.finite_difference import Block, Slopes, blocks, combined
 from gradverify.oracles.line import Line, flat, moved
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._subject import Subject
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.line import Line, flat
 
 # From step to step, other factors than powers of two alone: sin(3x) at 2134 repeats itself after 2134/64 and 2134/256.

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.judge.numbers import BLUNT
 from gradverify.oracles import arbitrary, complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat

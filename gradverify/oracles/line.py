@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from gradverify._arrays import Array, deferred
 from gradverify._subject import Broken, Subject, step_of, usual_step
-from gradverify._vectors import Array, Vectors, deferred
+from gradverify._vectors import Vectors
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._floating import limits
 from gradverify._subject import Broken, Subject, coarsest
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.line import flat, moved
 
 STEPS = tuple(2.0**-k for k in range(4, 36, 2))  # x + h u is exact for them

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import Box
 from gradverify._floating import is_floating, limits
 from gradverify._subject import Subject
-from gradverify._vectors import Array
 from gradverify.points.generate import SPECIAL, Kind, point
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._domain import At, Box, Domain
 from gradverify._floating import typed
-from gradverify._vectors import Array
 from gradverify.points.choices import Choices
 
 SPECIAL = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._vectors import Array
+from gradverify._arrays import Array
 from gradverify.oracles.arbitrary import linear_algebra
 from gradverify.oracles.arbitrary.number import BINARY, TESTS, UNARY, Number, Work
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradverify._vectors import Array
+from gradverify._arrays import Array
 
 
 def _eliminated(a: Array, b: Array) -> tuple[Array, Array, int]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mpmath import libmp
 
-from gradverify._vectors import Array
+from gradverify._arrays import Array
 from gradverify.oracles.arbitrary import functions
 from gradverify.oracles.arbitrary.functions import Raw, Refused
 

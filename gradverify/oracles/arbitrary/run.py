@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from mpmath import MPContext, libmp
 
+from gradverify._arrays import Array, clone
 from gradverify._floating import is_floating
 from gradverify._subject import Subject
-from gradverify._vectors import Array, Vectors, clone
+from gradverify._vectors import Vectors
 from gradverify.oracles.arbitrary.array import wrapped
 from gradverify.oracles.arbitrary.functions import INFINITE, Raw, Refused, add, exact, multiply
 from gradverify.oracles.arbitrary.number import Number, Work

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._floating import is_number, unit
 from gradverify._subject import NOTHING, Broken, Subject
-from gradverify._vectors import Array, CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors
 
 if TYPE_CHECKING:
     from gradverify.oracles.arbitrary.run import Line
