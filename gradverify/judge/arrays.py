@@ -197,7 +197,7 @@ def _sight(claim: Claim, left: Vectors, right: Vectors, k: int, bar: Array) -> t
 def _least_share(p: Array, bar: Array) -> float:
     """The least share of an entry that its bar is: a factor that all entries have shows there first."""
     with np.errstate(all="ignore"):
-        shares = (np.abs(bars / wide(q))[np.isfinite(q) & (q != 0)] for q, bars in slices(p, bar))
+        shares = (np.divide(bars, wide(np.abs(q)))[np.isfinite(q) & (q != 0)] for q, bars in slices(p, bar))
         return min(float(run.min(initial=np.inf)) for run in shares)
 
 
