@@ -17,11 +17,12 @@ from gradverify.judge.rounding import UNCAPPED
 from gradverify.oracles import arbitrary, remainder_rate
 from gradverify.oracles.taylor import BOUND, Rate
 
+LOST = 2.0**-20  # of the function's value: it is off by more where its digits are lost
 KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
 
 
 def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:
-    """What to note where the claimed rule is right in 730 digits, and float64 scatters by what it is off; or nothing.
+    """What to note where the claimed rule is right in 730 digits, and float64 loses as much as it is off; or nothing.
 
     So it is where it inverts an ill-conditioned matrix. Code that rounds by itself, with a cast, does not run on those.
     """
@@ -31,7 +32,7 @@ def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Est
     if not isinstance(known, Estimate) or not said.answers:
         return ""
     gap = abs(said.value - known.value)
-    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u):
+    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u) and not _value_is_lost(subject, x):
         return ""
 
     def rule(*inputs: Any, **options: Any) -> Any:
@@ -47,6 +48,15 @@ def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Est
     if not abs(slope - known.value) <= max(known.error, gap * KEPT):
         return ""
     return f"right in 730 digits; in float64 rounding takes {gap / max(abs(known.value), gap):.1e} of the slope here"
+
+
+def _value_is_lost(subject: Subject, x: Vectors) -> bool:
+    """Is the function's own value off, as it is where a matrix is singular to 16 digits? Then no scatter is steady."""
+    exact = arbitrary.value(subject, x)
+    if isinstance(exact, CannotHere):
+        return False
+    pairs = zip(subject.forward(x), exact, strict=True)
+    return any(bool(np.any(abs(p.astype(object) - q) > abs(q) * LOST)) for p, q in pairs)
 
 
 def remainder_doubts(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:
