@@ -13,18 +13,19 @@ from typing import Any
 from gradverify._claim import Claim
 from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Oracle, Trial
-from gradverify._subject import Broken
+from gradverify._subject import Broken, Subject
 from gradverify._tally import Tally
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify._verdict import Finding, Outcome
-from gradverify.judge import ALL_SEEN, Judgement, Least, judge, moves
+from gradverify.judge import ALL_SEEN, Judgement, Least, effects, judge
 
 ATTEMPTS = 2  # directions and cotangents along which a derivative is tried at every point
 LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
 MISSES = 2  # of these must disagree before it is confirmed
-SMALL = 1e-3  # and nothing above this is too small to be alleged: a tenth of what makes a trial decisive
+TOLD = 2.5  # the least mistake is told to a factor of 3: what is so many times smaller is not alleged ...
+SMALL = 1e-3  # ... but nothing above this is too small: a tenth of what makes a trial decisive
+MOST = 2.0  # times what one entry by itself makes: a gap no larger is that entry's
 LESS = "less than a third of what is told to be seen"
-TOLD = 2.5  # the least mistake of one entry is told to a factor of 3: what is so many times smaller is not alleged
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,12 @@ def settle(
         tally.notes.append(excuse.note)
         return excuse.seen
     if excuse.outcome is not Outcome.BLUNT and (found.outcome is Outcome.DISAGREES or excuse.place is not None):
-        told = least if excuse.place is None and from_oracle else {}
-        note = _slight(claim, found, attempt.judged, told)
-        finding = None if note else by.locate(law, trial, values, found, excuse)
-        note = note if finding is None else _single(finding, values, found, told)
-        if finding is None or note:
+        finding = by.locate(law, trial, values, found, excuse)
+        if (
+            excuse.place is None
+            and from_oracle
+            and (note := _slight(finding, claim, found, attempt.judged, least, trial.subject))
+        ):
             tally.notes.append(note)
             return attempt.judged
         tally.findings.append(finding)
@@ -107,26 +109,28 @@ def _second_look(attempt: Attempt, careful: Oracle) -> tuple[dict[str, Any], Cla
     return None
 
 
-def _slight(claim: Claim, found: Judgement, judged: tuple[int, ...], least: Mapping[int, Least]) -> str:
-    """What to note of a gap that all entries of an argument make together, and that is less than is told to be seen."""
+def _slight(
+    finding: Finding, claim: Claim, found: Judgement, judged: tuple[int, ...], least: Mapping[int, Least], f: Subject
+) -> str:
+    """What to note of a mistake that is less than what is told to be seen; nothing of any other.
+
+    What one entry makes most of is that entry's mistake, and held against what is told for one; else all entries'.
+    """
     weighed = claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
     if weighed is None or weighed.along is None:
         return ""
+    claimed, expected = finding.claimed, finding.expected
+    if finding.argument in f.names and finding.index is not None:
+        if isinstance(claimed, str) or isinstance(expected, str):
+            return ""
+        k, apart = f.names.index(finding.argument), abs(claimed - expected)
+        if found.gap <= MOST * apart * abs(float(weighed.along[k][finding.index])):
+            if not apart < abs(expected) * min(least.get(k, ALL_SEEN).entry / TOLD, SMALL):
+                return ""
+            return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"
     answer = Vectors(weighed.answer.parts)
     for k in least.keys() & set(judged):
-        size = max(moves(weighed, k).norm, abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
+        size = max(effects(weighed, k)[1], abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
         if found.gap < size * min(least[k].norm / TOLD, SMALL):
             return f"a disagreement of {found.gap / size:.1e} in norm: {LESS}"
     return ""
-
-
-def _single(finding: Finding, values: Mapping[str, Any], found: Judgement, least: Mapping[int, Least]) -> str:
-    """What to note of a mistake that is one entry's alone, and less than what is told to be seen."""
-    names, claimed, expected = values["f"].names, finding.claimed, finding.expected
-    if isinstance(claimed, str) or isinstance(expected, str) or finding.argument not in names or finding.index is None:
-        return ""
-    k, apart = names.index(finding.argument), abs(claimed - expected)
-    alone = "u" in values and found.gap <= 2 * apart * abs(float(values["u"][k][finding.index]))
-    if not alone or not apart < abs(expected) * min(least.get(k, ALL_SEEN).entry / TOLD, SMALL):
-        return ""
-    return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"

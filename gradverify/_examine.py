@@ -1,7 +1,6 @@
 """``survey`` is the one loop: it tries laws on one subject at a method's points and gives their verdicts.
 
-Trials come from the Method, and every law still open judges each; a disagreement is looked at again, along
-fresh directions and with another oracle, and excused where a kink explains it, before it is a Finding; and
+Trials come from the Method, and every law still open judges each; a disagreement is settled in ``_disagreement``; and
 every cell (argument x dtype x options) has to be decided before a verdict HOLDS. ``examine`` is a survey of one law.
 """
 
@@ -354,13 +353,10 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
             (tally.notes if agrees else tally.reasons).append(found.note or found.reason)
             decided.append(agrees and "decisive" in found.sight.values())
             inside = claim.about == "input"
-            told = {
-                k if inside and 0 <= k < len(names) else -1: (
-                    sight if agrees else "blunt",
-                    found.smallest.get(k, ALL_SEEN),
-                )
-                for k, sight in found.sight.items()
-            }
+            told = {}
+            for k, sight in found.sight.items():
+                whose = k if inside and 0 <= k < len(names) else -1
+                told[whose] = (sight if agrees else "blunt"), found.smallest.get(k, ALL_SEEN)
         for k, (sight, least) in told.items():
             worst, before = sights.get(k, (sight, ALL_SEEN))
             sights[k] = min(worst, sight, key=RANK.__getitem__), least.worse(before)

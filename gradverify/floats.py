@@ -122,7 +122,7 @@ class Floats:
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
             even, quick = self.oracle.trusts(trial.subject, y), Ladder(enough=values["D"].enough)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], rng, quick=quick, even=even)
+            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], quick, rng, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 
@@ -133,7 +133,7 @@ class Floats:
 
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
-        return locate(law, trial, values, found, excuse, Ladder(enough=getattr(values["D"], "enough", 0.0)))
+        return locate(law, trial, values, found, excuse, Ladder(enough=values["D"].enough))
 
     def plainer(self, trial: Trial, finding: Finding, loop: Loop) -> tuple[Trial, Finding]:
         """The same law broken with as few options as possible away from their first values; the loop keeps that."""

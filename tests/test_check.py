@@ -806,3 +806,19 @@ def test_three_times_the_least_visible_mistake_is_mostly_seen_and_a_third_of_it_
                 assert all("less than a third" in note for note in report.verdicts[0].notes)
     assert sum(seen) >= 7
     assert not any(alleged)
+
+
+def test_what_is_told_for_one_entry_is_seen_whatever_it_makes_in_norm():
+    b = np.arange(1.0, 9.0).reshape(4, 2)
+    for seed in range(8):
+        x = np.random.default_rng(seed).standard_normal((60, 4))
+        check = partial(gv.check, lambda x: x @ b, inputs=x, laws="pullback_is_the_derivative", seed=seed)
+        least = check(vjp=lambda g, x: g @ b.T).verdicts[0].visible["x"]
+        place = np.unravel_index(np.abs(np.random.default_rng(1).standard_normal((60, 2)) @ b.T).argmax(), x.shape)
+
+        def planted(g, x, share=4 * least, place=place):
+            out = g @ b.T
+            out[place] *= 1 + share
+            return out
+
+        assert check(vjp=planted).status == "FAILS"

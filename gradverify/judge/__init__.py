@@ -12,6 +12,6 @@ say in advance how small that may be.
 
 from gradverify.judge.judgement import ALL_SEEN, Judgement, Least
 from gradverify.judge.judging import judge
-from gradverify.judge.numbers import moves
+from gradverify.judge.numbers import effects
 
-__all__ = ["ALL_SEEN", "Judgement", "Least", "judge", "moves"]
+__all__ = ["ALL_SEEN", "Judgement", "Least", "effects", "judge"]

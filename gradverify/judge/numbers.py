@@ -22,7 +22,7 @@ SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 # A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
 CONFIRMED = Least(8.0, 9.0)  # times the rounding that a first look grants, what a second look mostly confirms ...
-LIMITED = Least(4.0, 6.0)  # ... and times the least gap that its oracle can confirm
+LIMITED = Least(4.0, 3.0)  # ... and times the least gap that its oracle can confirm
 LONE = ("complex step",)  # the oracles that ALONE is about
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
@@ -109,7 +109,7 @@ def _size(g: Array, u: Array) -> Array:
     return np.abs(g).astype(np.float64) * np.abs(u)
 
 
-def moves(w: Weighed, k: int) -> Least:
+def effects(w: Weighed, k: int) -> tuple[float, float]:
     """How far the largest entry of part k by itself, and all of its entries together, usually move the product.
 
     Which is largest depends on the cotangent: its size is taken for the geometric mean of the largest and the root mean
@@ -118,7 +118,7 @@ def moves(w: Weighed, k: int) -> Least:
     g, u = w.answer.parts[k], w.along[k] if w.along is not None else np.zeros(0)
     top = largest(deferred(np.abs, g))
     if not top > 0:
-        return ALL_SEEN
+        return 0.0, 0.0
     squares, fourths, steps, moved = np.zeros(4)
     for p, d in slices(g, u):
         part, along = (np.abs(wide(p)) / top) ** 2, np.abs(d)
@@ -126,7 +126,7 @@ def moves(w: Weighed, k: int) -> Least:
         steps, moved = steps + float(np.sum(part**2 * along)), moved + float(np.sum(part * along**2))
     mean = squares / g.size
     largest_one, together = mean**0.25 * steps / fourths, moved**0.5
-    return Least(float(abs(w.weight) * top * largest_one), float(abs(w.weight) * top * together))
+    return float(abs(w.weight) * top * largest_one), float(abs(w.weight) * top * together)
 
 
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
@@ -162,10 +162,11 @@ def _sight_along(
                 seen = bar < fault * top
                 if seen:
                     limit = max(right.refutes, right.share * _terms(w)[k])
-                    entry, norm = moves(w, k)
+                    entry, norm = effects(w, k)
                     if entry > 0 and norm > 0:
-                        gaps = (float(max(c * own, d * limit)) for c, d in zip(CONFIRMED, LIMITED, strict=True))
-                        least = Least(next(gaps) / entry, next(gaps) / norm)
+                        pairs = zip(CONFIRMED, LIMITED, strict=True)
+                        one, alike = (float(max(c * own, d * limit)) for c, d in pairs)
+                        least = Least(one / entry, alike / norm)
                         smallest[k] = least.worse(smallest.get(k, ALL_SEEN))
             else:
                 seen = False

@@ -32,7 +32,7 @@ CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
 @np.errstate(all="ignore")
-def look(place: Place, oracle: Any, rng: np.random.Generator, *, quick: Any = None, even: bool = False) -> Excuse:
+def look(place: Place, oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool) -> Excuse:
     """Does the claim at this point lie among the slopes nearby, for this cotangent and for others?
 
     A rule may be valid at a tie for cotangents of one sign and wrong for those of another. ``quick`` is asked about
@@ -42,7 +42,7 @@ def look(place: Place, oracle: Any, rng: np.random.Generator, *, quick: Any = No
         near = list(finite(place, NEAR, (offsets(rng, place.claim(place.x).size) for _ in range(COUNT))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
-    right, wrong = _judge_neighbours(place, near[:4], quick or oracle, oracle, rng, even=even)
+    right, wrong = _judge_neighbours(place, near[:4], oracle, quick, rng, even=even)
     if wrong and wrong >= right:
         return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
     if near and not right:
@@ -116,7 +116,7 @@ def _off(g: Array, slopes: Array, tolerance: Array) -> Array:
 
 
 def _judge_neighbours(
-    place: Place, near: list[tuple[Vectors, Array]], quick: Any, oracle: Any, rng: np.random.Generator, *, even: bool
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool
 ) -> tuple[int, int]:
     """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
 

@@ -21,8 +21,8 @@ SHARP = 1e-9  # a bar this far below the value needs no finer oracle
 class Ladder:
     """The default oracle. It remembers that the complex step was confirmed at the latest trial, or point.
 
-    ``careful`` asks for a second opinion with every answer, where one is to be had. An answer whose bar is below
-    ``enough`` needs no finer one.
+    ``careful`` asks for a second opinion with every answer, where one is to be had. Where ``enough`` is given, an
+    answer whose bar is below that needs no finer one, and any other does.
     """
 
     careful: bool = False
@@ -114,8 +114,8 @@ class Ladder:
         return plain
 
     def _sharp(self, found: Estimate | CannotHere) -> bool:
-        """Is its bar so far below the value, or below what is asked for, that no finer oracle is needed?"""
-        return isinstance(found, Estimate) and found.error <= max(SHARP * abs(found.value), self.enough)
+        """Is its bar below what is asked for, or else so far below the value, that no finer oracle is needed?"""
+        return isinstance(found, Estimate) and found.error <= (self.enough or SHARP * abs(found.value))
 
     def _here(self, subject: Subject, x: Vectors) -> tuple[Any, ...]:
         """Where a confirmation is good: all of one trial; where a disagreement is looked at again, the very point."""

@@ -167,3 +167,15 @@ def test_a_gap_that_a_blunter_answer_settles_is_not_put_to_a_finer_one():
     assert fine.error < enough.error <= 1e-6
     assert enough.source == "longdouble differences"
     assert enough.second.source == "float64 differences"
+
+
+def test_a_small_gap_is_put_to_an_oracle_that_is_sharp_enough_for_it():
+    def logdet(a):  # in float64 and in many digits only
+        return np.linalg.slogdet(a)[1]
+
+    a = np.eye(4) + np.random.default_rng(2).standard_normal((4, 4)) / 8
+    plain, _, _ = ask(Ladder(), logdet, a)
+    assert plain.source == "float64 differences"
+    sharp, _, _ = ask(Ladder(enough=plain.error / 100), logdet, a)
+    assert sharp.source == "arbitrary precision"
+    assert sharp.error <= plain.error / 100
