@@ -17,7 +17,8 @@ from gradverify.judge.rounding import UNCAPPED
 from gradverify.oracles import arbitrary, remainder_rate
 from gradverify.oracles.taylor import BOUND, Rate
 
-LOST = 2.0**-20  # of the function's value: it is off by more where its digits are lost
+LOST = 2.0**-20  # of the function's largest value: it is off by more where its digits are lost ...
+TINY = float(np.finfo(np.float64).tiny)  # ... but what underflows is no loss
 KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
 
 
@@ -32,7 +33,9 @@ def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Est
     if not isinstance(known, Estimate) or not said.answers:
         return ""
     gap = abs(said.value - known.value)
-    if not gap <= known.error + UNCAPPED.along(said.answers[0].answer, u) and not _value_is_lost(subject, x):
+    if not np.isfinite(gap):
+        return ""
+    if gap > known.error + UNCAPPED.along(said.answers[0].answer, u) and not _value_is_lost(subject, x):
         return ""
 
     def rule(*inputs: Any, **options: Any) -> Any:
@@ -55,8 +58,9 @@ def _value_is_lost(subject: Subject, x: Vectors) -> bool:
     exact = arbitrary.value(subject, x)
     if isinstance(exact, CannotHere):
         return False
-    pairs = zip(subject.forward(x), exact, strict=True)
-    return any(bool(np.any(abs(p.astype(object) - q) > abs(q) * LOST)) for p, q in pairs)
+    pairs = [(p.ravel().astype(object), q.ravel()) for p, q in zip(subject.forward(x), exact, strict=True)]
+    top = max((abs(number) for _, q in pairs for number in q), default=0.0)
+    return any(bool(np.any(abs(p - q) > LOST * max(top, TINY))) for p, q in pairs)
 
 
 def remainder_doubts(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:

@@ -49,6 +49,25 @@ def test_what_more_digits_refute_or_cannot_be_had_in_fails():
     assert ill_conditioned(cast=lambda a: a.astype(np.float32).astype(float)).status == "FAILS"
 
 
+def sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+@pytest.mark.parametrize("far", [[-800.0], [-800.0, 1.0, 0.3]])
+def test_a_formula_that_overflows_fails_however_right_it_is_in_more_digits(far):
+    def naive(g, x):
+        e = np.exp(-x)
+        return g * e / (1 + e) ** 2
+
+    report = gv.check(sigmoid, vjp=naive, inputs=np.array(far), laws=LAW)
+    assert report.status == "FAILS", str(report)
+    assert "730 digits" not in str(report)
+    right = gv.check(sigmoid, vjp=lambda g, x: g * sigmoid(x) * sigmoid(-x), inputs=np.array(far), laws=LAW)
+    assert right.status != "FAILS"
+    assert "730 digits" not in str(right)
+
+
 def doubts(claimed: float, known: Estimate) -> str:
     """What Taylor's remainder says of a claimed slope of x^3 at 0.7, which is 1.47, against differences that say so."""
     subject = Subject("cube", lambda x: x**3, Domain({"x": At(np.array([0.7]))}), vjp=lambda g, x: claimed * g)
