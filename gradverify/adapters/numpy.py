@@ -218,7 +218,7 @@ def accepts(f: Function | None, count: int, label: str) -> None:
     except (TypeError, ValueError):
         return
     try:
-        signature.bind(*[None] * count, **dict.fromkeys(keywords(f)))
+        signature.bind(*[None] * count, **dict.fromkeys(_required(signature)))
     except TypeError as mismatch:
         raise Misuse(
             f"{label}{signature} cannot take {count} positional argument(s): {mismatch}. See the README's table."
@@ -228,9 +228,13 @@ def accepts(f: Function | None, count: int, label: str) -> None:
 def keywords(f: Function) -> tuple[str, ...]:
     """The keywords that f cannot do without; options supply them."""
     try:
-        parameters = inspect.signature(f).parameters.values()
+        return _required(inspect.signature(f))
     except (TypeError, ValueError):
         return ()
+
+
+def _required(signature: inspect.Signature) -> tuple[str, ...]:
+    parameters = signature.parameters.values()
     return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
 
 

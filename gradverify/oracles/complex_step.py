@@ -27,7 +27,7 @@ ROUNDINGS = 64  # granted to the comparison itself
 def raw(line: Line) -> Array | CannotHere:
     """The imaginary parts over h, not yet believed."""
     try:
-        out = line.subject.forward(moved(line.x, line.u, 1j * H, np.complex128))
+        out = line.subject.values(moved(line.x, line.u, 1j * H, np.complex128))
     except Broken as failure:
         return CannotHere(f"complex step: {failure}")
     if any(p.dtype.kind != "c" for p in out):

@@ -60,18 +60,19 @@ class Block:
 def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
     """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; updated."""
     eps = np.finfo(f0.dtype).eps
-    up, down = [phi(h / 2**k) for k in range(3)], [phi(-h / 2**k) for k in range(3)]
-    d1, d2, d3 = ((p - m) / (2 * h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True)))
+    steps = np.array([h, h / 2, h / 4])[:, None]
+    up, down = np.array([phi(h / 2**k) for k in range(3)]), np.array([phi(-h / 2**k) for k in range(3)])
+    d1, d2, d3 = (up - down) / (2 * steps)
     r1, r2 = (4 * d2 - d1) / 3, (4 * d3 - d2) / 3
     value = (16 * r2 - r1) / 15
     spread = np.abs(value - r2)
-    size = np.max(np.abs([*up, *down]), axis=0)
+    size = np.maximum(np.abs(up), np.abs(down)).max(axis=0)
 
-    even = [(p + m) / 2 - f0 for p, m in zip(up, down, strict=True)]
-    noise = np.abs(even[0] - 20 * even[1] + 64 * even[2]) / 67  # exact for t^2 and t^4
+    bend = up + down - 2 * f0
+    noise = np.abs(bend[0] - 20 * bend[1] + 64 * bend[2]) / 134  # exact for t^2 and t^4
     converged = spread <= CONVERGED * np.abs(value)
-    pooled = converged & (size > 0)
-    share = float(np.median(noise[pooled] / size[pooled])) if pooled.any() else 0.0
+    shares = np.sort((noise / size)[converged & (size > 0)])
+    share = float(shares[shares.size // 2]) if shares.size else 0.0
     sigma = np.maximum(2 * eps * size, 4 * np.maximum(noise, share * size))
     if before is not None:
         sigma = np.maximum(sigma, np.where(before.converged, 4 * before.noise, 0))
@@ -79,12 +80,13 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
 
     bar = 2 * spread + 2 * floor
     truncated = np.where(spread > 4 * floor, spread, 0)
-    rough = (np.abs(d3 - d2) > ROUGH * np.abs(d2 - d1)) & (np.abs(d3 - d2) > 4 * floor)
-    bar = np.where(rough, np.maximum(bar, 3 * np.abs(d3 - d2)), bar)
+    turn = np.abs(d3 - d2)
+    rough = (turn > ROUGH * np.abs(d2 - d1)) & (turn > 4 * floor)
+    bar = np.where(rough, np.maximum(bar, 3 * turn), bar)
 
-    gap = [np.abs(p + m - 2 * f0) / (h / 2**k) for k, (p, m) in enumerate(zip(up, down, strict=True))]
+    gap = np.abs(bend) / steps
     closing = (gap[1] <= CLOSING[0] * gap[0]) & (gap[2] <= CLOSING[1] * gap[0]) | (gap[2] < 4 * floor)
-    moves = np.any([p != f0 for p in (*up, *down)], axis=0)
+    moves = ((up != f0) | (down != f0)).any(axis=0)
     asleep = moved & ~moves  # below the quantum of a rounded function
     moved |= moves & closing  # a step that crossed a kink says nothing of flat ground beside it
     counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
@@ -99,7 +101,7 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
     def phi(t: float) -> Array:
         return line(t, dtype).astype(dtype)
 
-    f0 = line.f0 if _already(line, dtype) else flat(line.subject.forward(at_zero(line, dtype)), dtype).astype(dtype)
+    f0 = line.f0 if _already(line, dtype) else flat(line.subject.values(at_zero(line, dtype)), dtype).astype(dtype)
     moved = np.zeros(f0.shape, bool)
     before = None
     with np.errstate(all="ignore"):

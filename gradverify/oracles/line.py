@@ -29,7 +29,7 @@ class Line:
 
     def __call__(self, t: float, kind: Any = None) -> Array:
         """The outputs at t, with x and u in the type ``kind``; raises Broken as the subject does."""
-        return flat(self.subject.forward(moved(self.x, self.u, t, kind)), kind)
+        return flat(self.subject.values(moved(self.x, self.u, t, kind)), kind)
 
 
 def moved(x: Vectors, u: Vectors, t: Any, kind: Any = None) -> Vectors:
@@ -63,7 +63,7 @@ def relaid(b: Array, like: Array) -> Array:
     return out
 
 
-def flat(y: Vectors, kind: Any = None) -> Array:
+def flat(y: Vectors | tuple[Array, ...], kind: Any = None) -> Array:
     """All parts of y one after another."""
     kinds = "c" if kind is not None and np.dtype(kind).kind == "c" else "f"
     for p in y:

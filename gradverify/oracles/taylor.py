@@ -93,7 +93,7 @@ def remainders(subject: Subject, x: Vectors, u: Vectors, v: Vectors, slope: floa
     weights = weights[kept]
 
     def outputs(t: float) -> Array:
-        found: Array = flat(subject.forward(moved(x, u, t, np.float64)))[kept]
+        found: Array = flat(subject.values(moved(x, u, t, np.float64)))[kept]
         return found
 
     f0 = outputs(0.0)
