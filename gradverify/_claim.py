@@ -25,13 +25,22 @@ class Claim:
     what: str = ""
     about: Literal["input", "output"] = "input"
     remark: str = ""  # worth a note where the claim is true
+    scatter: bool = True  # may the sides differ by what the code is seen to scatter by?
 
 
 def equal(
-    left: Side, right: Side | CannotHere, what: str = "", *, about: Literal["input", "output"] = "input"
+    left: Side,
+    right: Side | CannotHere,
+    what: str = "",
+    *,
+    about: Literal["input", "output"] = "input",
+    scatter: bool = True,
 ) -> Claim:
-    """Both sides are the same numbers, to within the errors they carry."""
-    return Claim("equal", left, right, what, about)
+    """Both sides are the same numbers, to within the errors they carry.
+
+    Without ``scatter`` only what the problem itself makes of rounded inputs is granted, not what the code loses.
+    """
+    return Claim("equal", left, right, what, about, scatter=scatter)
 
 
 def at_most(left: Side, right: Side, what: str = "", *, about: Literal["input", "output"] = "input") -> Claim:

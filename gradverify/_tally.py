@@ -102,6 +102,10 @@ def verdict(law: Law, subject: Subject, by: str, tally: Tally, seconds: float) -
     if status is Status.HOLDS and without:
         more = f" (and {len(without) - 1} more such combinations)" if len(without) > 1 else ""
         notes.append(f"left out, as the function refuses it: {without[0]}{more}: {tally.refused[without[0]]}")
+    judged = {cell for _, cell in tally.cells}
+    unjudged = [cell for cell, reached in tally.reached.items() if reached and cell not in judged]
+    if status is Status.HOLDS and unjudged:
+        notes.append(f"not judged in {', '.join(unjudged)}: {next(iter(tally.reasons), 'nothing is claimed there')}")
     zero = [key for key, sight in tally.cells.items() if sight == "zero"]
     if status is Status.HOLDS and zero:
         notes.append(f"zero here: {_said(zero)}")

@@ -52,6 +52,19 @@ def as_it_lies(g, x):
     return (g.ravel(order="K") * (1 - np.tanh(x.ravel(order="K")) ** 2)).reshape(x.shape)
 
 
+def standardised(x, by=None):
+    """Every row less its mean, over its spread: of the deviations, or of the squares less the square of the mean."""
+    mean = x.mean(-1, keepdims=True)
+    square = (x * x).mean(-1, keepdims=True) - mean * mean if by == "squares" else np.var(x, -1, keepdims=True)
+    return (x - mean) / np.sqrt(square + x.dtype.type(1e-5)), np.sqrt(square + x.dtype.type(1e-5))
+
+
+def standardised_vjp(g, x, by=None):
+    """The right formula; by the squares it cancels where a row is far from 0."""
+    z, spread = standardised(x, by)
+    return (g - g.mean(-1, keepdims=True) - z * (g * z).mean(-1, keepdims=True)) / spread
+
+
 def replaced(subject: gv.Subject, **changes: Any) -> gv.Subject:
     return dataclasses.replace(subject, **changes)
 
@@ -61,12 +74,20 @@ def forward_rule(factor: float) -> gv.Subject:
 
 
 GRADIENT = replaced(nn.softmax, name="the gradient of log-sum-exp", spec="gradient")
+STANDARDISED = gv.Subject(
+    "standardised",
+    lambda x: standardised(x)[0],
+    gv.Domain({"x": gv.Box("n k")}, {"k": (2, 5)}),
+    vjp=standardised_vjp,
+    spec="normalisation",
+)
 LOWER_TRIANGULAR = gv.Subject(
     "no gradient", np.cumsum, gv.Domain({"x": gv.Box("n")}), vjp=lambda g, x: np.cumsum(g[::-1])[::-1], spec="gradient"
 )
 
 MUTANTS: dict[str, gv.Subject] = {
     "pullback_is_the_derivative": replaced(nn.softmax, vjp=lambda g, x: nn.softmax(x) * g),
+    "pullback_is_accurate": replaced(STANDARDISED, vjp=lambda g, x: standardised_vjp(g, x, "squares")),
     "pushforward_is_the_derivative": forward_rule(1.01),
     "pullback_is_the_adjoint": forward_rule(-1.0),
     "pullback_is_linear": fault("the cotangent has lost its sign").apply(nn.tanh),

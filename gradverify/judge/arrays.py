@@ -16,16 +16,18 @@ from gradverify._floating import is_floating, is_inexact, is_number, limits
 from gradverify._vectors import Answer, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
-from gradverify.judge.rounding import FLOOR, FLOOR_TWIN, HALF, ROUNDINGS, TWIN, Rounding
+from gradverify.judge.rounding import FLOOR, FLOOR_TWIN, HALF, ROUNDINGS, ROUNDINGS_HALF, Rounding, levels
+from gradverify.judge.scatter import response_of
 from gradverify.judge.sizes import Sizes, by_chance_elsewhere_of, elsewhere_of, naturals_of, size_of
 
 SLOPE_SIGMAS = NOISE  # standard deviations of a common factor
 SMALL = 0.1  # of the largest entry, and ...
 SATURATED = 0.03  # ... of what it is computed from: entries smaller than that may be all rounding in a low type
+SHOWN = 1e-5  # of a factor: six digits show it
 FEWEST = 4  # entries, in effect, that a common factor is worked out from
 
 
-def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding, ...]) -> Judgement:
+def compared(claim: Claim, left: Vectors, right: Vectors) -> Judgement:
     """Part by part; only a part that disagrees is granted more."""
     worst: Judgement | None = None
     ratio, hint = 0.0, ""
@@ -45,13 +47,16 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             continue
         gap = _gap(claim, a, b)
         twin = _is_twin(left, right, k)
-        for rounding in TWIN if twin else levels:
+        granted = levels(claim.relation, scatter=claim.scatter, twin=twin)
+        for rounding in granted:
             bar = _entry_bar(left, right, k, rounding)
             beyond = _exceeds(gap, bar)
             if not beyond:
                 break
         wider = bar
-        if beyond and twin:
+        if beyond and not claim.scatter:
+            bar = wider = _conditioned(left, right, k, bar)
+        elif beyond and twin:
             wider = _saturated(left, right, k, bar)
         elif beyond:
             bar = wider = deferred(partial(np.maximum, _faintest(left, right)), bar)
@@ -63,10 +68,11 @@ def compared(claim: Claim, left: Vectors, right: Vectors, levels: tuple[Rounding
             ratio, entry = over, (_number(a[index]), _number(b[index]))
             found = float(gap[index]), float(bar[index])
             worst = Judgement(Outcome.DISAGREES, *found, k, index, *entry, note=claim.what)
-        elif not exact and (factor := _common_factor(left, right, k)):
+        elif not exact and (factor := _common_factor(left, right, k, granted[-1])):
             _, index = _furthest(deferred(np.abs, b))
             entry, found = (_number(a[index]), _number(b[index])), (float(gap[index]), float(bar[index]))
-            together = f"{claim.what}: all entries together are {factor:.6g} times it"
+            times = f"{factor:.6g} times it" if abs(factor - 1) > SHOWN else f"off by {factor - 1:.1e} of it"
+            together = f"{claim.what}: all entries together are {times}"
             shared = Judgement(Outcome.DISAGREES, *found, k, index, *entry, note=together)
             worst, ratio = worst or shared, ratio or 1.0  # an entry of another part, if it is out by itself, says more
         elif exact:
@@ -112,6 +118,18 @@ def _is_twin(left: Vectors, right: Vectors, k: int) -> bool:
     return low > high > 0
 
 
+def _conditioned(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
+    """The bar, and some roundings of the largest entry, of |v||f|, and of the inputs: what they change on the right."""
+    eps = max(w.answer.eps[k] for w in left.answers)
+    count = ROUNDINGS_HALF if eps > HALF else ROUNDINGS
+    size = max(largest(deferred(np.abs, right[k])), *(size_of(w.answer, naturals_of) for w in left.answers))
+    bar = deferred(partial(np.add, count * eps * size), bar)
+    for w in right.answers:
+        change = response_of(w.answer, eps)[k]
+        bar = deferred(partial(_widened, abs(w.weight)), bar, deferred(lambda c: count * c, change))
+    return bar
+
+
 def _saturated(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
     """The bar; for small entries also roundings of the largest one, and of what they are without cancellation."""
     top = largest(deferred(np.abs, right[k]))
@@ -129,7 +147,7 @@ def _raised(top: float, floor: float, bar: Array, twin: Array, size: Array, own:
     return np.where(small, np.maximum(bar, floor * np.maximum(top, own)), bar)
 
 
-def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
+def _common_factor(left: Vectors, right: Vectors, k: int, most: Rounding) -> float:
     """The factor that a low-precision answer has beside its twin, where it is no accident of rounding; else 0.
 
     Rounding scatters about 0, so the slope of the difference on the twin is known far better than any entry:
@@ -155,7 +173,7 @@ def _common_factor(left: Vectors, right: Vectors, k: int) -> float:
     if abs(slope) <= max(2 * eps, ROUNDINGS * eps / count**0.5, SLOPE_SIGMAS * scatter):
         return 0.0
     # An error that all entries share, as of p - t near 1, is no fault.
-    budget = float(_entry_bar(left, right, k, TWIN[-1])[index]) / top
+    budget = float(_entry_bar(left, right, k, most)[index]) / top
     return 1 + slope if abs(slope * float(twin[index]) / top) > budget / count**0.5 else 0.0
 
 

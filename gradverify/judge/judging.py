@@ -5,36 +5,43 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from gradverify._claim import Claim
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify._verdict import Outcome
 from gradverify.judge.arrays import compared
 from gradverify.judge.judgement import Judgement
 from gradverify.judge.numbers import weighed_up
-from gradverify.judge.rounding import ELSEWHERE, FLOORED, MEASURED, OWN, Rounding
+from gradverify.judge.rounding import levels
+
+HALF_OF_THEM = float(np.finfo(np.float64).eps) ** 0.5  # of the digits
 
 
 def judge(claim: Claim) -> Judgement:
     """Judge one claim; what disagrees is judged again with more of the code's own rounding granted.
 
-    Arrays start at the first level, numbers, which are sums of many entries, at the second. A claim of the
-    same bits is about two calls alike, so no scatter of *different* inputs excuses it. An answer in few digits
-    beside its twin in many has levels of its own (``arrays``).
+    Arrays start at the first level, numbers, which are sums of many entries, at the second.
     """
-    levels: tuple[Rounding, ...] = (OWN, FLOORED, MEASURED, ELSEWHERE)
-    if claim.relation == "same bits":
-        levels = levels[:2]
     if isinstance(claim.right, CannotHere):
         return Judgement(Outcome.BLUNT, reason=claim.right.reason)
     if isinstance(claim.left, Vectors) and isinstance(claim.right, Vectors):
-        return replace(compared(claim, claim.left, claim.right, levels), about=claim.about)
+        return replace(compared(claim, claim.left, claim.right), about=claim.about)
     if isinstance(claim.left, Estimate) and isinstance(claim.right, Estimate):
-        for rounding in levels[1:]:
+        for rounding in levels(claim.relation, scatter=claim.scatter)[1:]:
             found = weighed_up(claim, claim.left, claim.right, rounding)
             if not found.gap > found.bar or math.isinf(found.gap):
                 break
-        return found
+        return replace(found, note=found.note or _lost(found, claim.right))
     raise TypeError(
         "a claim compares two Vectors or two Estimates, "
         f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
     )
+
+
+def _lost(found: Judgement, known: Estimate) -> str:
+    """What to note where the code is right, and rounds so much that more than half of the digits are lost."""
+    share = found.gap / abs(known.value) if known.source and known.value else 0.0
+    if found.outcome is not Outcome.AGREES or not HALF_OF_THEM < share < math.inf:
+        return ""
+    return "right, and rounding takes more than half of the digits here; pullback_is_accurate asks whether it must"

@@ -3,7 +3,8 @@
 ``OWN``: a few roundings of an entry's own size. ``FLOORED``: and of the size it has without cancellation. ``MEASURED``:
 and what the code is seen to scatter by, which in float64 has a cap, so that a hidden float32 cast is not excused.
 ``ELSEWHERE``: and what f is rounded by where it is larger (at generated points that is known, and the same).
-An answer in few digits beside its twin in many has levels of its own, ``TWIN``: there the twin is what sees a cast.
+Where accuracy is the question, neither: what roundings of the inputs change is granted in their place (``arrays``).
+An answer in few digits beside its twin in many has levels of its own: the twin is what sees a cast.
 """
 
 from __future__ import annotations
@@ -145,4 +146,10 @@ FLOORED = Rounding(naturals_of)
 MEASURED = Rounding(naturals_of, measured=True)
 ELSEWHERE = Rounding(elsewhere_of, measured=True)
 UNCAPPED = Rounding(elsewhere_of, measured=True, capped=False)
-TWIN = (OWN, *(Rounding(by_chance_of, measured, FLOOR_TWIN) for measured in (False, True)))
+BESIDE_TWIN = (OWN, *(Rounding(by_chance_of, measured, FLOOR_TWIN) for measured in (False, True)))
+
+
+def levels(relation: str, *, scatter: bool, twin: bool = False) -> tuple[Rounding, ...]:
+    """What is granted, one after another; equal bits come of equal inputs, so that no scatter excuses others."""
+    granted = BESIDE_TWIN if twin else (OWN, FLOORED, MEASURED, ELSEWHERE)
+    return granted[:2] if not scatter or (relation == "same bits" and not twin) else granted

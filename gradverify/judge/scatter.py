@@ -18,6 +18,7 @@ from gradverify._vectors import Answer, Vectors
 
 BASES = 3  # points beside x on whose lines scatter is measured
 CLOSE = 16  # eps: where scatter is measured beside a point at which the function itself loses digits
+MOVES = 4  # of all inputs and cotangents at once, each both ways
 AMPLIFIED = 64  # eps: a function that is itself further off in norm has lost its digits at this point
 # How far from x scatter is measured, in steps.
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5, "bfloat16": 2.0**-3}
@@ -54,6 +55,37 @@ def _measured(answer: Answer) -> tuple[list[Array], list[Array], bool]:
                 here[k] = np.asarray(deferred(partial(_first_finite, spacing), here[k], *rows))
         response = [np.fmax(r, h.astype(np.float64)) for r, h in zip(response, here, strict=True)]
     return sigma, response, lost
+
+
+def response_of(answer: Answer, share: float) -> tuple[Array, ...]:
+    """What every entry changes by at most where each input and cotangent moves by this share of itself, either way."""
+    key = "response", share
+    if key not in answer.memo:
+        rng, most = np.random.default_rng(20263), tuple(np.zeros(p.shape) for p in answer.parts)
+        for _ in range(MOVES):
+            signs = [rng.integers(0, 2, p.shape) * 2 - 1 for p in (*answer.x, *answer.v)]
+            for way in (share, -share):
+                moved = iter(signs)
+                x = [_within(p, way * next(moved), answer, k) for k, p in enumerate(answer.x)]
+                v = [_scaled(p, way * next(moved)) for p in answer.v]
+                try:
+                    parts = answer.again(Vectors(tuple(x), bare=answer.x.bare), Vectors(tuple(v), bare=answer.v.bare))
+                except Broken:
+                    continue
+                pairs = zip(most, parts, answer.parts, strict=True)
+                most = tuple(m if p.shape != q.shape else np.fmax(m, np.abs(wide(p) - wide(q))) for m, p, q in pairs)
+        answer.memo[key] = most
+    found: tuple[Array, ...] = answer.memo[key]
+    return found
+
+
+def _within(p: Array, share: Array, answer: Answer, k: int) -> Array:
+    """The input moved by this share of itself, within its bounds; as it is where it may not move."""
+    return np.clip(_scaled(p, share), *answer.bounds(k)).astype(p.dtype) if k in answer.moves else p
+
+
+def _scaled(p: Array, share: Array) -> Array:
+    return _as(p + share * p, p) if is_floating(p.dtype) else p
 
 
 def _widest(orders: tuple[int, ...], known: Array, *rows: Array) -> Array:

@@ -6,6 +6,8 @@ eps |v||f|/s_i in the entry, however small it is itself. Of values and forward r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gradverify._arrays import Array, deferred, largest
@@ -48,8 +50,6 @@ def by_chance_elsewhere_of(answer: Answer, *, usual: bool = True) -> Sizes:
     return _sized(answer, scattered=True, elsewhere=True, **({"usual": True} if usual else {}))
 
 
-def size_of(answer: Answer) -> float:
+def size_of(answer: Answer, sizes: Callable[[Answer], Sizes] = elsewhere_of) -> float:
     """|v||f|, here or elsewhere: what was summed, before it is divided by any step."""
-    return max(
-        (largest(deferred(np.multiply, n, step_of(answer.x[k]))) for k, n in elsewhere_of(answer).items()), default=0.0
-    )
+    return max((largest(deferred(np.multiply, n, step_of(answer.x[k]))) for k, n in sizes(answer).items()), default=0.0)

@@ -4,6 +4,7 @@
 check tries.
 """
 
+from gradverify.laws.accuracy import pullback_is_accurate
 from gradverify.laws.contract import (
     finite_in_finite_out,
     inputs_are_left_unchanged,
@@ -48,6 +49,7 @@ __all__ = [
     "laws_of",
     "layout_does_not_matter",
     "log_softmax_ignores_a_shift",
+    "pullback_is_accurate",
     "pullback_is_linear",
     "pullback_is_the_adjoint",
     "pullback_is_the_derivative",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradverify._errors import Misuse
 from gradverify._law import Law
-from gradverify.laws import contract, derivative, layout, second_order, structure, value
+from gradverify.laws import accuracy, contract, derivative, layout, second_order, structure, value
 
 DERIVATIVE = (
     derivative.pullback_is_the_derivative,
@@ -20,7 +20,7 @@ FIRST = (  # what these refuse cannot be judged further
     contract.inputs_are_left_unchanged,
     layout.layout_does_not_matter,
 )
-STABLE = (contract.finite_in_finite_out,)
+STABLE = (contract.finite_in_finite_out, accuracy.pullback_is_accurate)
 SHAPED = (contract.shape_and_dtype_are_kept, second_order.pushforward_is_shaped_like_the_value)
 DEFAULT = (*FIRST, *DERIVATIVE, *SHAPED)
 

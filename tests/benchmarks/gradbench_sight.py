@@ -45,7 +45,9 @@ def planted(s: Subject, k: int, share: float, place: tuple[int, ...] | None) -> 
 def check(s: Subject, backward: Callable[..., Any], inputs: tuple[Any, ...], seed: int) -> Any:
     """The derivative law alone, at these inputs."""
     given = tuple(GradVerify().given(a, x) for a, x in zip(s.args, fresh(inputs), strict=True))
-    return gv.check(lambda *x: s.forward(*x), vjp=backward, inputs=given, seed=seed, laws=LAW)  # arguments are x0, x1 ...
+    return gv.check(
+        lambda *x: s.forward(*x), vjp=backward, inputs=given, seed=seed, laws=LAW
+    )  # arguments are x0, x1 ...
 
 
 def sights(s: Subject, seed: int) -> dict[str, list[bool]]:
@@ -99,7 +101,8 @@ def main() -> int:
     subjects = [s for s in load.subjects("public") if given.only is None or s.name in given.only]
     costs = [cost(s) for s in subjects]
     calls, spent = zip(*costs, strict=True)
-    print(f"law alone: {statistics.median(calls):g} calls of the function, {statistics.median(spent):.2f} ms CPU (medians)")
+    median = statistics.median
+    print(f"law alone: {median(calls):g} calls of the function, {median(spent):.2f} ms CPU (medians)")
     total: dict[str, list[bool]] = defaultdict(list)
     for seed in given.seeds:
         for s in subjects:

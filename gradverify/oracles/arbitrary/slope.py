@@ -8,6 +8,7 @@ are a kink. Code that leaves this arithmetic (a cast, a float buffer, ``math``) 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,23 @@ def value(subject: Subject, x: Vectors) -> tuple[Array, ...] | CannotHere:
         return CannotHere("arbitrary precision: the value is not the same at 385 and at 730 digits")
     ends = np.cumsum([math.prod(shape) for shape in line.shapes])[:-1]
     return tuple(p.reshape(shape) for p, shape in zip(np.split(fine, ends), line.shapes, strict=True))
+
+
+def pullback(subject: Subject, x: Vectors, v: Vectors) -> Vectors | CannotHere:
+    """What the claimed rule answers at these digits, where it answers anything here: parts of mpmath numbers."""
+    judged = tuple(k for k, p in enumerate(subject.pullback(x, v)) if p.size)
+
+    def rule(*inputs: Any, **options: Any) -> Any:
+        assert subject.vjp is not None
+        out = subject.vjp(v[0] if v.bare else v.parts, *inputs, **options)
+        parts = tuple(out) if isinstance(out, tuple | list) else (out,)
+        return tuple(parts[k] for k in judged)
+
+    exact = value(dataclasses.replace(subject, value=rule), x)
+    if isinstance(exact, CannotHere):
+        return exact
+    found = dict(zip(judged, exact, strict=True))
+    return Vectors(tuple(found.get(k, NOTHING) for k in range(len(x))))
 
 
 @dataclass(frozen=True)
