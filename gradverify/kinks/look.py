@@ -127,31 +127,34 @@ def _judge_neighbours(
         left = len(near) - asked
         if wrong >= right + left or right > wrong + left:
             break
-        outcomes: list[bool | None] = []
-        for _ in range(2):
-            u = tangent(place.f, z, rng, place.judged, even=even)
-            g = place.f.pullback(z, place.v)
-            claimed = g.inner(u)
-            known = quick.directional(place.f, z, u, place.v)
-            if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
-                outcomes.append(True)
-                continue
-            known = oracle.directional(place.f, z, u, place.v)
-            if not isinstance(known, Estimate):
-                outcomes.append(None)
-                continue
-            bar = known.error + claimed.error
-            gap = abs(claimed.value - known.value)
-            sharp = known.second is not None and known.second.error <= BLUNT * gap
-            if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
-                outcomes.append(True if gap <= bar else None)
-                continue
-            if gap > bar:
-                bar += MEASURED.along(g.answers[0].answer, u)
-            outcomes.append(bool(gap <= bar))
+        outcomes = [_judged(place, z, oracle, quick, rng, even=even) for _ in range(2)]
         right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
         wrong += outcomes.count(False) == 2
     return right, wrong
+
+
+def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool) -> bool | None:
+    """Does the claim at a neighbour agree with the oracle along a fresh direction? None where that cannot be told.
+
+    An even direction steps over the kinks of small entries; where none answers along it, one scaled to them is tried.
+    """
+    u = tangent(place.f, z, rng, place.judged, even=even)
+    g = place.f.pullback(z, place.v)
+    claimed = g.inner(u)
+    known = quick.directional(place.f, z, u, place.v)
+    if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
+        return True
+    known = oracle.directional(place.f, z, u, place.v)
+    if not isinstance(known, Estimate):
+        return _judged(place, z, oracle, quick, rng, even=False) if even else None
+    bar = known.error + claimed.error
+    gap = abs(claimed.value - known.value)
+    sharp = known.second is not None and known.second.error <= BLUNT * gap
+    if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
+        return True if gap <= bar else None
+    if gap > bar:
+        bar += MEASURED.along(g.answers[0].answer, u)
+    return bool(gap <= bar)
 
 
 def _refuted(
