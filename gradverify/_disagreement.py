@@ -75,7 +75,7 @@ def settle(
             and (note := _slight(finding, claim, found, attempt.judged, least, trial.subject))
         ):
             tally.notes.append(note)
-            return attempt.judged
+            return tuple(k for k in attempt.judged if found.sight.get(k) == "decisive")
         tally.findings.append(finding)
         return None
     place = excuse.beside() if excuse.outcome is Outcome.DISAGREES else None

@@ -315,7 +315,7 @@ class _Sight:
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
     """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide.
 
-    By itself no other argument's terms count.
+    By itself no other argument's terms count: what is 0, or faint, beside them need not be so by itself.
     """
     seen = _Sight()
     for number in range(ATTEMPTS if law.derivative else 1):
@@ -324,7 +324,7 @@ def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: 
             return
     if len(judged) > 1 and law.derivative and "u" in law.quantifiers:
         for k in judged:
-            if seen.how.get(k, "blunt") == "blunt" and not tally.findings:
+            if seen.how.get(k) != "decisive" and not tally.findings:
                 _attempt(Attempt(law, trial, ATTEMPTS, (k,)), by, tally, seen, strict)
 
 

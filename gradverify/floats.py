@@ -122,7 +122,8 @@ class Floats:
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
             even, quick = self.oracle.trusts(trial.subject, y), Ladder(enough=values["D"].enough)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged), values["D"], quick, rng, even=even)
+            doubted = tuple(k for k in judged if values["u"][k].size)
+            return kinks.look(kinks.Place(trial.subject, y, w, judged, doubted), values["D"], quick, rng, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 

@@ -78,10 +78,10 @@ class Slopes:
                 self.at(pattern)
 
 
-def turned(offset: Array, i: int, lead: float, rng: np.random.Generator) -> Array:
-    """The offset with coordinate i in another place; never two alike, for that would be the tie again."""
+def turned(offset: Array, i: Any, lead: float, rng: np.random.Generator) -> Array:
+    """The offset with coordinate i, or several, in another place; never two alike, for that would be the tie again."""
     out = offset.copy()
-    out[i] = lead * rng.uniform(0.95, 1.05)
+    out[i] = lead * rng.uniform(0.95, 1.05, np.shape(i))
     return out
 
 

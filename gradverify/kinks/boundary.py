@@ -50,7 +50,8 @@ class Record:
     """What was met: ties and boundaries, and whether wrapped values reached the output."""
 
     met: list[str] = field(default_factory=list)
-    choose: np.random.Generator | None = None  # takes a side of every tie, on complex steps
+    choose: np.random.Generator | None = None  # takes a side of every tie, on complex steps ...
+    share: float = 0.5  # ... the first, or the upper, this often
 
 
 class Watched(np.ndarray):
@@ -68,7 +69,7 @@ class Watched(np.ndarray):
         elif method in ("reduce", "accumulate") and ufunc in PAIRS:
             _note_order(self.record, ufunc.__name__, plain[0])
         if self.record.choose is not None and out is None:
-            chosen = _chosen(self.record.choose, ufunc, method, plain, kwargs)
+            chosen = _chosen(self.record.choose, self.record.share, ufunc, method, plain, kwargs)
             if chosen is not None:
                 return _wrap(chosen, self.record)
         if out is not None:
@@ -131,7 +132,12 @@ def _note_order(record: Record, name: str, values: np.ndarray) -> None:
 
 
 def _chosen(
-    rng: np.random.Generator, ufunc: np.ufunc, method: str, values: list[np.ndarray], kwargs: dict[str, Any]
+    rng: np.random.Generator,
+    share: float,
+    ufunc: np.ufunc,
+    method: str,
+    values: list[np.ndarray],
+    kwargs: dict[str, Any],
 ) -> np.ndarray | None:
     """The ufunc on complex steps, ordered by real parts, with a side taken at random at every tie; None for others."""
     real = [v.real for v in values]
@@ -148,14 +154,15 @@ def _chosen(
         return None
     if ufunc in PAIRS:
         a, b = np.broadcast_arrays(*values)
-        side = np.where(real[0] == real[1], rng.random(a.shape) < 0.5, real[0] > real[1])
+        side = np.where(real[0] == real[1], rng.random(a.shape) < share, real[0] > real[1])
         if ufunc in (np.maximum, np.fmax, np.minimum, np.fmin):
             return np.where(side == (ufunc in (np.maximum, np.fmax)), a, b)
         if ufunc in (np.equal, np.not_equal):
             return np.asarray((real[0] == real[1]) == (ufunc is np.equal))
         return np.asarray(side == (ufunc in (np.greater, np.greater_equal)))
     if ufunc in AT_ZERO:
-        turned = np.where(real[0] == 0, rng.choice([-1.0, 1.0], real[0].shape), np.sign(real[0]))
+        side = np.where(rng.random(real[0].shape) < share, 1.0, -1.0)
+        turned = np.where(real[0] == 0, side, np.sign(real[0]))
         return np.asarray(values[0] * turned if ufunc in (np.absolute, np.fabs) else turned)
     return None
 
@@ -170,11 +177,14 @@ def boundaries(subject: Subject, x: Vectors) -> list[str] | None:
 
 
 def chain_rule_values(subject: Subject, x: Vectors, u: Vectors, v: Vectors, rng: np.random.Generator) -> list[float]:
-    """<v, f'(x) u> by the chain rule, for random choices of a side at every tie; empty where that cannot be had."""
+    """<v, f'(x) u> by the chain rule, for choices of a side at every tie; empty where that cannot be had.
+
+    First one side throughout, then the other, then at random.
+    """
     moved_x = moved(x, u, 1j * STEP, np.complex128)
     values = []
-    for _ in range(CHOICES):
-        out = _watched(subject, moved_x, Record(choose=rng))
+    for share in (0.0, 1.0, *[0.5] * CHOICES):
+        out = _watched(subject, moved_x, Record(choose=rng, share=share))
         if out is None or any(not np.iscomplexobj(o) for o in out):
             return []
         terms = (np.asarray(o).imag / STEP * w for o, w in zip(out, v, strict=True))

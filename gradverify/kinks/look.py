@@ -28,6 +28,7 @@ SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
 PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
+ALONG = 4  # directions in which the chain rule has to give what is claimed
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
@@ -50,10 +51,35 @@ def look(place: Place, oracle: Any, quick: Any, rng: np.random.Generator, *, eve
     first = _compared(place, near, rng)
     if first.outcome is Outcome.AGREES and first.note and not first.isolated and _jumping(near) <= PAIRS:
         for _ in range(TURNS):
-            other = _compared(*_turned(place, near, rng), rng)
-            if other.outcome is Outcome.DISAGREES:
-                return other
-    return first
+            other = _turned(place, near, rng)
+            found = _compared(*other, rng)
+            if found.outcome is Outcome.DISAGREES:
+                return _or_the_chain_rule_s(*other, found, rng)
+    return _or_the_chain_rule_s(place, near, first, rng)
+
+
+def _or_the_chain_rule_s(
+    place: Place, near: list[tuple[Vectors, Array]], found: Excuse, rng: np.random.Generator
+) -> Excuse:
+    """The excuse; a claim outside the slopes nearby holds where the chain rule gives it, with a side at every tie.
+
+    So a ReLU of centred values has slope 0 where all are equal, whoever differentiates it, and no neighbour has.
+    Where slopes do not jump neighbours have shown what is right.
+    """
+    if found.outcome is not Outcome.DISAGREES or found.place is None or not (met := boundaries(place.f, place.x)):
+        return found
+    g = place.claim(place.x)
+    jumps = np.ptp(np.stack([gz for _, gz in near]), axis=0) * place.steps
+    jumping = np.flatnonzero(jumps > SHRINKS * jumps.max())
+    for _ in range(ALONG):
+        d = np.zeros(g.size)
+        d[jumping] = (offsets(rng, g.size) * place.steps)[jumping]
+        values = chain_rule_values(place.f, place.x, place.shaped(d), place.v, rng)
+        width = CLOSE * float(np.abs(g * d).sum())
+        if not values or not min(values) - width <= g @ d <= max(values) + width:
+            return found
+    note = f"outside the slopes nearby, and what the chain rule gives ({', '.join(met)}); right at all neighbours"
+    return replace(found, outcome=Outcome.AGREES, note=note, isolated=True, seen=place.judged)
 
 
 def _jumping(near: list[tuple[Vectors, Array]]) -> int:
@@ -96,8 +122,9 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
         jumps = bool(np.any(np.ptp(slopes, axis=0) > tolerance))
         return Excuse(Outcome.AGREES, convention(place, g, slopes) if jumps else "", seen=place.seen(slopes))
     off = _off(g, slopes, tolerance)
-    if 0 < off.size <= SEARCHED:  # in a tie of many not every one leads at some neighbour by chance
-        leading = (turned(offsets(rng, n), i, lead, rng) for i in off for lead in (LEADS[0], LEADS[-1]))
+    if off.size:  # in a tie of many not every one leads at some neighbour by chance
+        each = np.split(off, off.size) if off.size <= SEARCHED else [off]
+        leading = (turned(offsets(rng, n), i, lead, rng) for i in each for lead in (LEADS[0], LEADS[-1]))
         slopes = np.vstack([slopes, *(gz for _, gz in finite(place, NEARER, leading))])
         off = _off(g, slopes, tolerance)
     jumping = np.flatnonzero(np.ptp(slopes, axis=0) > tolerance)
@@ -138,7 +165,7 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
 
     An even direction steps over the kinks of small entries; where none answers along it, one scaled to them is tried.
     """
-    u = tangent(place.f, z, rng, place.judged, even=even)
+    u = tangent(place.f, z, rng, place.doubted or place.judged, even=even)
     g = place.f.pullback(z, place.v)
     claimed = g.inner(u)
     known = quick.directional(place.f, z, u, place.v)
@@ -149,6 +176,10 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
         return _judged(place, z, oracle, quick, rng, even=False) if even else None
     bar = known.error + claimed.error
     gap = abs(claimed.value - known.value)
+    inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
+    if isinstance(inside, Estimate) and inside.error <= BLUNT * gap:
+        if abs(claimed.value - inside.value) <= inside.error + claimed.error:
+            return True
     sharp = known.second is not None and known.second.error <= BLUNT * gap
     if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
         return True if gap <= bar else None

@@ -20,12 +20,16 @@ COUNT = 8  # neighbours at each distance
 
 @dataclass(frozen=True)
 class Place:
-    """A point, the cotangent there, the claimed gradient, and the arguments it is claimed for."""
+    """A point, the cotangent there, the arguments a gradient is claimed for, and those the disagreement is about.
+
+    All of them move, for a kink may lie where several meet; neighbours are judged by those in doubt.
+    """
 
     f: Subject
     x: Vectors
     v: Vectors
     judged: tuple[int, ...]
+    doubted: tuple[int, ...] = ()
 
     def claim(self, x: Vectors) -> Array:
         """The claimed gradient at x as one flat array over the judged arguments."""
@@ -57,6 +61,14 @@ class Place:
                 out.append(k)
             start += self.x[k].size
         return tuple(out)
+
+    def shaped(self, d: Array) -> Vectors:
+        """A tangent from its coordinates over the judged arguments."""
+        parts, start = [np.zeros(0)] * len(self.x), 0
+        for k in self.judged:
+            parts[k] = d[start : start + self.x[k].size].reshape(self.x[k].shape)
+            start += self.x[k].size
+        return Vectors(tuple(parts))
 
     def along(self, i: int) -> Vectors:
         """One natural step of flat coordinate i."""

@@ -105,7 +105,7 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
     moved = np.zeros(f0.shape, bool)
     before = None
     with np.errstate(all="ignore"):
-        for h in STEPS[kind]:
+        for h in (h for h in STEPS[kind] if h <= line.within):
             before = block(phi, f0, h, before, moved)
             yield before
 
@@ -176,9 +176,10 @@ class FiniteDifference:
     """The oracle: central differences in float64 (or ``longdouble``, where the function computes in it)."""
 
     kind: str = "float64"
+    within: float = 1.0
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, f'(x) u> with its error."""
-        line = Line(subject, x, u, flat(subject.forward(x)))
+        line = Line(subject, x, u, flat(subject.forward(x)), self.within)
         weights = flat(v).astype(np.float64)
         return combined(line, slopes(line, self.kind, np.abs(weights)), weights, f"{self.kind} differences")

@@ -22,11 +22,12 @@ class Ladder:
     """The default oracle. It remembers that the complex step was confirmed at the latest trial, or point.
 
     ``careful`` asks for a second opinion with every answer, where one is to be had. Where ``enough`` is given, an
-    answer whose bar is below that needs no finer one, and any other does.
+    answer whose bar is below that needs no finer one, and any other does. No step is longer than ``within``.
     """
 
     careful: bool = False
     enough: float = 0.0
+    within: float = 1.0
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
@@ -66,7 +67,7 @@ class Ladder:
         if self.memo.get("here") != here:
             self.memo.clear()
             self.memo.update(here=here, keep=(subject.memory, x), analytic=None)
-        line = Line(subject, x, u, flat(subject.forward(x)))
+        line = Line(subject, x, u, flat(subject.forward(x)), self.within)
         weights = flat(v).astype(np.float64)
         analytic = self._analytic(line, weights)
         if isinstance(analytic, Estimate) and not self.careful:
@@ -101,7 +102,7 @@ class Ladder:
         ``alone``: no complex step stands beside them, so that a careful look wants both.
         """
         subject, x, u = line.subject, line.x, line.u
-        finer = extended.Extended().directional(subject, x, u, v)
+        finer = extended.Extended(self.within).directional(subject, x, u, v)
         if self._sharp(finer) and not (self.careful and alone):
             return finer
         slopes = finite_difference.slopes(line, "float64", np.abs(weights))

@@ -20,12 +20,13 @@ from gradverify._vectors import Vectors
 
 @dataclass(frozen=True)
 class Line:
-    """t -> f(x + t u), all outputs as one flat array; ``f0`` is the value at t = 0."""
+    """t -> f(x + t u), all outputs as one flat array; ``f0`` is the value at t = 0, ``within`` the largest step."""
 
     subject: Subject
     x: Vectors
     u: Vectors
     f0: Array
+    within: float = 1.0
 
     def __call__(self, t: float, kind: Any = None) -> Array:
         """The outputs at t, with x and u in the type ``kind``; raises Broken as the subject does."""
