@@ -55,12 +55,15 @@ def compared(claim: Claim, left: Vectors, right: Vectors) -> Judgement:
                 break
         wider = bar
         if beyond and not claim.scatter:
-            bar = wider = _conditioned(left, right, k, bar)
+            bar = wider = deferred(partial(np.add, _own_size(left, right, k)), bar)
         elif beyond and twin:
             wider = _saturated(left, right, k, bar)
         elif beyond:
             bar = wider = deferred(partial(np.maximum, _faintest(left, right)), bar)
         beyond = beyond and _exceeds(gap, wider)
+        if beyond and not exact:
+            bar = wider = _conditioned(left, right, k, bar)
+            beyond = _exceeds(gap, wider)
         sight[k], smallest[k] = _sight(claim, left, right, k, bar)
         bar = wider
         over, index = _furthest(deferred(_over, gap, bar)) if beyond else (0.0, ())
@@ -118,16 +121,32 @@ def _is_twin(left: Vectors, right: Vectors, k: int) -> bool:
     return low > high > 0
 
 
-def _conditioned(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
-    """The bar, and some roundings of the largest entry, of |v||f|, and of the inputs: what they change on the right."""
-    eps = max(w.answer.eps[k] for w in left.answers)
-    count = ROUNDINGS_HALF if eps > HALF else ROUNDINGS
+def _own_size(left: Vectors, right: Vectors, k: int) -> float:
+    """Some roundings of the largest entry, and of |v||f|."""
     size = max(largest(deferred(np.abs, right[k])), *(size_of(w.answer, naturals_of) for w in left.answers))
-    bar = deferred(partial(np.add, count * eps * size), bar)
+    eps = _unit(left, k)
+    return _roundings(eps) * eps * size
+
+
+def _conditioned(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:
+    """The bar, and as many roundings of the inputs as of an answer: by what they change the right side where it stands.
+
+    A row far from 0 beside its own spread is known so well and no better, whichever way its sums are taken.
+    """
+    eps = _unit(left, k) or _unit(right, k)
     for w in right.answers:
-        change = response_of(w.answer, eps)[k]
-        bar = deferred(partial(_widened, abs(w.weight)), bar, deferred(lambda c: count * c, change))
+        change = deferred(partial(np.multiply, _roundings(eps)), response_of(w.answer, eps)[k])
+        bar = deferred(partial(_widened, abs(w.weight)), bar, change)
     return bar
+
+
+def _unit(side: Vectors, k: int) -> float:
+    return max((w.answer.eps[k] for w in side.answers), default=0.0)
+
+
+def _roundings(eps: float) -> int:
+    """As many as every computed entry is granted."""
+    return ROUNDINGS_HALF if eps > HALF else ROUNDINGS
 
 
 def _saturated(left: Vectors, right: Vectors, k: int, bar: Array) -> Array:

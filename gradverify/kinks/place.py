@@ -64,7 +64,8 @@ class Place:
 
     def shaped(self, d: Array) -> Vectors:
         """A tangent from its coordinates over the judged arguments."""
-        parts, start = [np.zeros(0)] * len(self.x), 0
+        parts: list[Array] = [np.zeros(0)] * len(self.x)
+        start = 0
         for k in self.judged:
             parts[k] = d[start : start + self.x[k].size].reshape(self.x[k].shape)
             start += self.x[k].size
