@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradverify._arrays import Array
 from gradverify._claim import Claim
 from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Oracle, Trial
@@ -30,16 +31,26 @@ LESS = "less than a third of what is told to be seen"
 
 @dataclass(frozen=True)
 class Attempt:
-    """A law at a trial, with the quantifiers of this number, about the arguments at these positions."""
+    """A law at a trial, with the quantifiers of this number, about the arguments at these positions.
+
+    ``outputs`` are those that the cotangents look at, and ``entries`` those that tangents move, where not all are.
+    """
 
     law: Law
     trial: Trial
     number: int
     judged: tuple[int, ...]
+    outputs: tuple[Array, ...] = ()
+    entries: tuple[Array, ...] = ()
 
     def values(self, number: int, oracle: Oracle) -> dict[str, Any]:
         """What the law is about, with the quantifiers of that number."""
-        return self.trial.draw(number, self.judged) | {"f": self.trial.subject, "x": self.trial.x, "D": oracle}
+        drawn = self.trial.draw(number, self.judged) | {"f": self.trial.subject, "x": self.trial.x, "D": oracle}
+        for name, kept in (("v", self.outputs), ("u", self.entries)):
+            if kept:
+                parts = (p * mask if p.size else p for p, mask in zip(drawn[name], kept, strict=True))
+                drawn[name] = replace(drawn[name], parts=tuple(parts))
+        return drawn
 
 
 def settle(

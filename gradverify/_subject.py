@@ -317,6 +317,17 @@ def _over_steps(size: float, a: Array, least: float) -> Array:
     return deferred(lambda step: size / np.maximum(step, least), step_of(a))
 
 
+def ends(f: Subject, x: Vectors) -> dict[int, Array]:
+    """For each floating argument with entries at an end of their range, which way is inside; 0 for all others."""
+    out = {}
+    for k in f.domain.smooth:
+        low, high = (np.broadcast_to(np.asarray(end, np.float64), x[k].shape) for end in f.domain.bounds(k))
+        inward = np.where(low < high, (x[k] == low) * 1.0 - (x[k] == high) * 1.0, 0.0)
+        if np.any(inward):
+            out[k] = inward
+    return out
+
+
 def step_of(a: Array) -> Array:
     """The natural step of every entry: |a_i|, and at 0 the RMS of the others, 1 at most."""
     usual = min(usual_step(a), 1.0) if any(not np.all(p) for (p,) in slices(a)) else 1.0

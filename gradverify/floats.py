@@ -17,7 +17,7 @@ from gradverify._floating import is_floating
 from gradverify._law import Law
 from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
-from gradverify._subject import Broken, Subject, step_of
+from gradverify._subject import Broken, Subject, ends, step_of, usual_step
 from gradverify._tally import Budget
 from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
@@ -36,6 +36,7 @@ FEW = 3  # options that are swept and told in full
 ENOUGH = 2.0**-10  # of a gap: an oracle with a bar below that settles it, for single entries too
 SEEDS = 8  # tried for quantifiers with which a witness fails
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
+INSIDE = 2.0**-10  # of an argument's usual step: so far from an end
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
 NEARBY = (2.0**-24, -(2.0**-24), 2.0**-12, -(2.0**-12), 2.0**-4, -(2.0**-4))
 
@@ -82,6 +83,15 @@ class Floats:
         """The one point of a domain in which every input is given."""
         return self.trial(subject.given(options), _given(subject), "the given inputs", seed, (0,))
 
+    def inside(self, subject: Subject, seed: int) -> Iterator[Trial]:
+        """The given point, with what lies at an end of its range a little inside, where oracles may step both ways."""
+        x = _given(subject)
+        if inward := ends(subject, x):
+            parts = list(x.parts)
+            for k, way in inward.items():
+                parts[k] = relaid((x[k] + way * INSIDE * usual_step(x[k])).astype(x[k].dtype), x[k])
+            yield self.trial(subject, Vectors(tuple(parts)), "just inside the ends of its range", seed, (3,))
+
     def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """The given point moved by about 2^-24, 2^-12 and 2^-4 of its size or of 1, both ways; then moderate ones."""
         if not subject.domain.fixed:
@@ -122,8 +132,8 @@ class Floats:
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
             even, quick = self.oracle.trusts(trial.subject, y), Ladder(enough=values["D"].enough)
-            doubted = tuple(k for k in judged if values["u"][k].size)
-            return kinks.look(kinks.Place(trial.subject, y, w, judged, doubted), values["D"], quick, rng, even=even)
+            place = kinks.Place(trial.subject, y, w, judged, values["u"])
+            return kinks.look(place, values["D"], quick, rng, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 

@@ -44,6 +44,7 @@ class Sampling:
 
         if subject.domain.fixed:
             yield from swept(subject.options, given, answers)
+            yield from self.instruments.inside(subject, seed)
             return
         subject = typical(subject, seed)
         usable: dict[str, list[Mapping[str, Any]]] = {dtype: [] for dtype in subject.dtypes}  # options that answer

@@ -10,8 +10,8 @@ that the careful ladder, asked when a disagreement is looked at again, can confi
 say in advance how small that may be.
 """
 
-from gradverify.judge.judgement import ALL_SEEN, Judgement, Least
+from gradverify.judge.judgement import ALL_SEEN, FAULT, Judgement, Least
 from gradverify.judge.judging import judge
 from gradverify.judge.numbers import effects
 
-__all__ = ["ALL_SEEN", "Judgement", "Least", "effects", "judge"]
+__all__ = ["ALL_SEEN", "FAULT", "Judgement", "Least", "effects", "judge"]

@@ -32,7 +32,8 @@ def judge(claim: Claim) -> Judgement:
             found = weighed_up(claim, claim.left, claim.right, rounding)
             if not found.gap > found.bar or math.isinf(found.gap):
                 break
-        return replace(found, note=found.note or _lost(found, claim.right))
+        agrees = found.outcome is Outcome.AGREES
+        return replace(found, note=found.note or claim.remark or _lost(found, claim.right)) if agrees else found
     raise TypeError(
         "a claim compares two Vectors or two Estimates, "
         f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
@@ -42,6 +43,6 @@ def judge(claim: Claim) -> Judgement:
 def _lost(found: Judgement, known: Estimate) -> str:
     """What to note where the code is right, and rounds so much that more than half of the digits are lost."""
     share = found.gap / abs(known.value) if known.source and known.value else 0.0
-    if found.outcome is not Outcome.AGREES or not HALF_OF_THEM < share < math.inf:
+    if not HALF_OF_THEM < share < math.inf:
         return ""
     return "right, and rounding takes more than half of the digits here; pullback_is_accurate asks whether it must"

@@ -43,6 +43,7 @@ ORDERED = {
     np.quantile,
     np.percentile,
 }
+KNOTS = {np.interp: (0, 1), np.digitize: (0, 1), np.searchsorted: (1, 0)}  # which argument is sought among which
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Watched(np.ndarray):
         self.record = getattr(other, "record", None) or Record()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if ufunc.__name__ == "clip" and out is None:  # what x.clip calls has no public name
+            return np.minimum(np.maximum(*inputs[:2]), inputs[2])
         plain = [np.asarray(i) for i in inputs]
         if method == "__call__":
             _note(self.record, ufunc, plain)
@@ -78,8 +81,15 @@ class Watched(np.ndarray):
         return tuple(_wrap(r, self.record) for r in result) if isinstance(result, tuple) else _wrap(result, self.record)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.clip and len(args) == 3 and not kwargs:
+            low, high = (end if end is not None else np.inf * sign for end, sign in zip(args[1:], (-1, 1), strict=True))
+            return np.minimum(np.maximum(args[0], low), high)
         if func in ORDERED and args:
             _note_order(self.record, func.__name__, np.asarray(args[0]))
+        if func in KNOTS:
+            sought, among = (np.asarray(args[k]) for k in KNOTS[func])
+            if np.any(np.isin(sought, among)):
+                self.record.met.append(func.__name__)
         result = func(*_plain(args), **_plain(kwargs))
         return tuple(_wrap(r, self.record) for r in result) if isinstance(result, tuple) else _wrap(result, self.record)
 

@@ -19,7 +19,6 @@ from gradverify.judge.sizes import size_of
 from gradverify.kinks.between import LEADS, SEARCHED, Slopes, between, is_a_neighbour, turned
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
-from gradverify.oracles.line import tangent
 
 ASKED = 256  # coordinates that a neighbour which is wrong is asked about
 GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
@@ -70,7 +69,9 @@ def _or_the_chain_rule_s(
         return found
     g = place.claim(place.x)
     jumps = np.ptp(np.stack([gz for _, gz in near]), axis=0) * place.steps
-    jumping = np.flatnonzero(jumps > SHRINKS * jumps.max())
+    jumping = np.flatnonzero(jumps > SHRINKS * jumps.max(initial=0.0))
+    if not jumping.size or not np.all(np.isfinite(g)):
+        return found
     for _ in range(ALONG):
         d = np.zeros(g.size)
         d[jumping] = (offsets(rng, g.size) * place.steps)[jumping]
@@ -165,7 +166,7 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
 
     An even direction steps over the kinks of small entries; where none answers along it, one scaled to them is tried.
     """
-    u = tangent(place.f, z, rng, place.doubted or place.judged, even=even)
+    u = place.direction(z, rng, even=even)
     g = place.f.pullback(z, place.v)
     claimed = g.inner(u)
     known = quick.directional(place.f, z, u, place.v)
@@ -177,9 +178,9 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
     bar = known.error + claimed.error
     gap = abs(claimed.value - known.value)
     inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
-    if isinstance(inside, Estimate) and inside.error <= BLUNT * gap:
-        if abs(claimed.value - inside.value) <= inside.error + claimed.error:
-            return True
+    sharp = isinstance(inside, Estimate) and inside.error <= BLUNT * gap
+    if sharp and abs(claimed.value - inside.value) <= inside.error + claimed.error:
+        return True
     sharp = known.second is not None and known.second.error <= BLUNT * gap
     if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
         return True if gap <= bar else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from gradverify._method import Excuse
 from gradverify._subject import Broken, Subject, step_of
 from gradverify._vectors import Vectors
 from gradverify._verdict import Outcome
-from gradverify.oracles.line import relaid
+from gradverify.oracles.line import relaid, tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8  # neighbours at each distance
@@ -20,16 +20,16 @@ COUNT = 8  # neighbours at each distance
 
 @dataclass(frozen=True)
 class Place:
-    """A point, the cotangent there, the arguments a gradient is claimed for, and those the disagreement is about.
+    """A point, the cotangent there, the arguments a gradient is claimed for, and the direction of a disagreement.
 
-    All of them move, for a kink may lie where several meet; neighbours are judged by those in doubt.
+    All entries move, for a kink may lie where several meet; neighbours are judged by those that the direction moves.
     """
 
     f: Subject
     x: Vectors
     v: Vectors
     judged: tuple[int, ...]
-    doubted: tuple[int, ...] = ()
+    doubted: Vectors | None = None
 
     def claim(self, x: Vectors) -> Array:
         """The claimed gradient at x as one flat array over the judged arguments."""
@@ -61,6 +61,14 @@ class Place:
                 out.append(k)
             start += self.x[k].size
         return tuple(out)
+
+    def direction(self, z: Vectors, rng: np.random.Generator, *, even: bool) -> Vectors:
+        """A random tangent at a neighbour that moves what is in doubt."""
+        u = tangent(self.f, z, rng, self.judged, even=even)
+        if self.doubted is None:
+            return u
+        kept = (p * (d != 0) if d.size else d for p, d in zip(u, self.doubted, strict=True))
+        return replace(u, parts=tuple(kept))
 
     def shaped(self, d: Array) -> Vectors:
         """A tangent from its coordinates over the judged arguments."""

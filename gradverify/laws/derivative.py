@@ -11,6 +11,7 @@ from gradverify._claim import Claim, equal, same_bits
 from gradverify._law import law
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Vectors
+from gradverify.laws.ends import claims_at_ends
 
 FIRST = ("same_answer_twice", "layout_does_not_matter")  # without these a point says little about the derivative
 
@@ -30,6 +31,7 @@ def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D
     yield equal(
         twin.inner(u), D.directional(f, y, u, w), "" if y is x else "the formula, on float64 copies of the inputs"
     )
+    yield from claims_at_ends(f, y, w)
     if y is not x:
         yield equal(f.pullback(x, v), twin, "the answer, against the same formula in float64")
 

@@ -15,6 +15,7 @@ from gradverify._domain import At, Box, Domain
 from gradverify._floating import typed
 from gradverify.points.choices import Choices
 
+AWAY = 2.0**-7  # of a range: what is mapped into it keeps so far from its ends, where little can be judged
 SPECIAL = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0)
 
 
@@ -197,14 +198,15 @@ def corners(c: Choices, p: Array) -> Array:
 
 
 def inside(x: Array, low: object, high: object) -> Array:
-    """x mapped into (low, high): folded, or squeezed, where it lies outside or at an end."""
+    """x mapped into (low, high): folded where it lies outside or at an end, squeezed where that is an end again."""
     lo, hi = np.broadcast_to(np.asarray(low, float), x.shape), np.broadcast_to(np.asarray(high, float), x.shape)
     if not (np.isfinite(lo).any() or np.isfinite(hi).any()):
         return x
     width = np.where(np.isfinite(lo) & np.isfinite(hi), hi - lo, np.inf)
     with np.errstate(all="ignore"):
         unit = 1 / (1 + np.exp(-np.clip(x, -30, 30)))
-        both = lo + width * np.clip(unit, 1e-9, 1 - 1e-9)
+        turn = np.abs((x - lo) / width % 2 - 1)  # 1 at the lower end, 0 at the upper one
+        both = lo + width * np.where((turn < AWAY) | (turn > 1 - AWAY), np.clip(unit, AWAY, 1 - AWAY), 1 - turn)
         below = np.where(x > lo, x, lo + np.where(lo == x, 1e-3, np.abs(lo - x)))
         above = np.where(x < hi, x, hi - np.where(hi == x, 1e-3, np.abs(hi - x)))
     fallen = (x <= lo) | (x >= hi)
@@ -216,13 +218,16 @@ def inside(x: Array, low: object, high: object) -> Array:
 
 
 def at_ends(c: Choices, x: Array, low: object, high: object) -> Array:
-    """x with a third of its entries at a finite end of their range, or 1e-8 or 1e-3 of it inside."""
+    """x with a third of its entries at a finite end of their range (one at least), or 1e-8 or 1e-3 of it inside."""
     lo, hi = (np.broadcast_to(np.asarray(end, float), x.shape) for end in (low, high))
     upper = (c.rng.random(x.shape) < 0.5) & np.isfinite(hi) | ~np.isfinite(lo)
     end, sign = np.where(upper, hi, lo), np.where(upper, -1.0, 1.0)
-    chosen = (c.rng.random(x.shape) < 1 / 3) & np.isfinite(end)
+    chosen, far = (c.rng.random(x.shape) < 1 / 3) & np.isfinite(end), c.rng.choice([0.0, 1e-8, 1e-3], x.shape)
+    if np.isfinite(end).any():
+        one = c.rng.choice(np.flatnonzero(np.isfinite(end)))
+        chosen.reshape(-1)[one], far.reshape(-1)[one] = True, 0.0
     with np.errstate(invalid="ignore"):
-        inward = end + sign * c.rng.choice([0.0, 1e-8, 1e-3], x.shape) * np.maximum(np.abs(end), 1.0)
+        inward = end + sign * far * np.maximum(np.abs(end), 1.0)
     return np.where(chosen, np.clip(inward, lo, hi), x)
 
 
