@@ -431,7 +431,7 @@ def _look_beside(law: Law, subject: Subject, by: Method, tally: Tally, seed: int
         if other.findings:
             wrong = other.findings[0]
             said = f"claimed {wrong.claimed}, expected {wrong.expected} at {wrong.place}"
-            tally.reasons.insert(0, f"too small to be judged at this point, and wrong {trial.where}: {said}")
+            tally.beside = f"0, or too small to be judged, at this point, and wrong {trial.where}: {said}"
             return
         if found:
             names = ", ".join(name for name, _ in found)

@@ -253,13 +253,16 @@ class Subject:
         out = self.observe("vjp", x, v)[0]
         label, n = f"{self.name}'s vjp", len(x)
         given = tuple(out) if isinstance(out, tuple | list) else (out,)
+        form = "a list of " if isinstance(out, list) else "a dict, which counts as " if isinstance(out, Mapping) else ""
         if len(given) != n:
-            raise Broken(
-                label,
-                f"returned {len(given)} gradient(s) for {n} input(s); give one for each, None where not differentiated",
-            )
+            wanted = "give an array" if n == 1 else "give a tuple with one for each, None where not differentiated"
+            raise Broken(label, f"returned {form}{len(given)} gradient(s) for {n} input(s); {wanted}")
         smooth = self.domain.smooth
-        return tuple(NOTHING if g is None or k not in smooth else _read(label, g) for k, g in enumerate(given))
+        parts = tuple(NOTHING if g is None or k not in smooth else _read(label, g) for k, g in enumerate(given))
+        for name, p in zip(self.names, parts, strict=True):
+            if p.dtype.kind == "c":
+                raise Broken(label, f"returned complex numbers for the real input {name}; return its real part")
+        return parts
 
     def whole_tangent(self, x: Vectors, u: Vectors) -> Vectors:
         """u in the inputs' shapes and dtypes, zeros where it has nothing, as a forward rule takes it."""

@@ -66,6 +66,7 @@ class Tally:
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     closed: bool = False  # would no further point say more?
+    beside: str = ""  # what is wrong beside a point at which too little can be seen
     stopped: str = ""  # why the method could make no more points
     seconds: float = 0.0  # spent on this law by itself
 
@@ -159,6 +160,8 @@ def _status(law: Law, tally: Tally) -> tuple[Status, str]:
         return Status.UNDECIDED, tally.stopped
     if not tally.cells:
         return Status.UNDECIDED, reasons[0] if reasons else "no point could be tried"
+    if tally.beside:
+        return Status.UNDECIDED, tally.beside
     blunt = [key for key, sight in tally.cells.items() if sight in ("blunt", "faint")]
     if law.derivative:
         blunt += [("every input", cell) for cell in tally.unreached]

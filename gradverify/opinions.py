@@ -16,7 +16,7 @@ from gradverify.oracles.taylor import BOUND, Rate
 
 LOST = 2.0**-20  # of the function's largest value: it is off by more where its digits are lost ...
 TINY = float(np.finfo(np.float64).tiny)  # ... but what underflows is no loss
-KEPT = 2.0**-10  # of what float64 is off by: what the same code may be off by in 730 digits
+KEPT = 2.0**-10  # of the slope, and of what float64 is off by: what the same code may be off by in 730 digits
 
 
 def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Estimate | CannotHere) -> str:
@@ -25,20 +25,21 @@ def lost_digits(subject: Subject, x: Vectors, u: Vectors, v: Vectors, known: Est
     So it is where it inverts an ill-conditioned matrix. Code that rounds by itself, with a cast, does not run on those.
     """
     said = subject.pullback(x, v).inner(u)
-    if not isinstance(known, Estimate) or not said.answers:
-        return ""
-    gap = abs(said.value - known.value)
-    if not np.isfinite(gap):
-        return ""
-    if gap > known.error + UNCAPPED.along(said.answers[0].answer, u) and not _value_is_lost(subject, x):
+    if not isinstance(known, Estimate) or not said.answers or not np.isfinite(said.value - known.value):
         return ""
     exact = arbitrary.pullback(subject, x, v)
     if isinstance(exact, CannotHere):
         return ""
     slope = sum(np.sum(g * d) for g, d in zip(exact, u, strict=True) if g.size and d.size)
-    if not abs(slope - known.value) <= max(known.error, gap * KEPT):
-        return ""
-    return f"right in 730 digits; in float64 rounding takes {gap / max(abs(known.value), gap):.1e} of the slope here"
+    scatter, lost = UNCAPPED.along(said.answers[0].answer, u), _value_is_lost(subject, x)
+    for truth in (known, arbitrary.Arbitrary().directional(subject, x, u, v)):  # differences of noise are noise
+        if isinstance(truth, CannotHere):
+            continue
+        gap, size = abs(said.value - truth.value), abs(truth.value)
+        within = lost or gap <= truth.error + scatter
+        if within and abs(slope - truth.value) <= max(truth.error, KEPT * min(gap, size)):
+            return f"right in 730 digits; in float64 rounding takes {gap / max(size, gap):.1e} of the slope here"
+    return ""
 
 
 def _value_is_lost(subject: Subject, x: Vectors) -> bool:

@@ -217,3 +217,44 @@ def test_an_interruption_passes_through(by):
 
     with pytest.raises(KeyboardInterrupt):
         survey(THREE, box(interrupted), by=by)
+
+
+# -- what is small beside something large ----------------------------------------------------------
+
+
+def judged(f, vjp, inputs, seeds=4):
+    return [str(gv.check(f, vjp=vjp, inputs=inputs, seed=seed).status) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1, "HOLDS"), (0, "FAILS"), (-1, "FAILS"), (2, "FAILS"), (1.01, "FAILS")])
+def test_an_argument_a_million_times_smaller_than_another_is_judged_by_itself(factor, told):
+    def f(w, b):
+        return 1e8 * np.sum(w**2) + np.sum(b**2)
+
+    def vjp(g, w, b):
+        return 2e8 * w * g, factor * 2 * b * g
+
+    assert judged(f, vjp, (np.ones(3), np.ones(3))) == [told] * 4
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1, "HOLDS"), (0, "FAILS"), (-1, "FAILS"), (1.01, "FAILS")])
+@pytest.mark.parametrize("largest", [15.0, 20.0, 30.0])
+def test_an_output_lost_beside_larger_ones_is_judged_apart(largest, factor, told):
+    def vjp(g, x):
+        return g * np.exp(x) * np.array([factor, 1])
+
+    assert judged(np.exp, vjp, np.array([1.0, largest])) == [told] * 4
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1, "HOLDS"), (-1, "FAILS"), (1.1, "FAILS")])
+def test_entries_lost_beside_larger_ones_are_judged_apart(factor, told):
+    def vjp(g, x):
+        return np.concatenate([1e6 * g, factor * 1e-3 * g])
+
+    assert judged(lambda x: x[:3] * 1e6 + x[3:] * 1e-3, vjp, np.ones(6)) == [told] * 4
+
+
+def test_a_wrong_rule_beside_a_point_without_slope_is_told():
+    report = gv.check(lambda x: np.sum(x**2), grad=lambda x: 3 * x, inputs=np.zeros(3))
+    assert report.status == "UNDECIDED"
+    assert "0, or too small to be judged, at this point, and wrong +6e-08 beside it: claimed" in str(report)

@@ -137,3 +137,42 @@ def test_an_answer_that_is_off_in_float32_alone_is_not_excused_where_no_digits_a
     for fault in ("wrong in float32 only", "rounded to a coarser type on the way"):
         wrong = planted(fault).apply(gv.nn.layer_norm)
         assert gv.check(wrong, inputs=far_from_0(1, 1.0, 0)).status == "FAILS"
+
+
+# -- what the inputs' own rounding makes of an answer ------------------------------------------------
+
+
+def standardised(x):
+    eps = x.dtype.type(1e-5)
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps)
+
+
+def standardised_vjp(g, x):
+    spread = np.sqrt(x.var(-1, keepdims=True) + x.dtype.type(1e-5))
+    z = (x - x.mean(-1, keepdims=True)) / spread
+    return (g - g.mean(-1, keepdims=True) - z * (g * z).mean(-1, keepdims=True)) / spread
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_sums_taken_in_another_order_are_no_fault_of_the_layout(offset):
+    x = np.random.default_rng(0).normal(size=(3, 16)) + offset
+    for seed in range(4):
+        assert gv.check(standardised, vjp=standardised_vjp, inputs=x, seed=seed).status != "FAILS"
+
+
+def test_a_layout_that_is_wrong_by_1e_9_is_seen_far_from_0_too():
+    def by_layout(g, x):
+        return standardised_vjp(g, x) * (1 if x.flags.c_contiguous else 1 + 1e-9)
+
+    x = np.random.default_rng(0).normal(size=(3, 16)) + 100
+    report = gv.check(standardised, vjp=by_layout, inputs=x)
+    assert [f.law for f in report.findings] == ["layout_does_not_matter"]
+
+
+@pytest.mark.parametrize("offset", [100, 300])
+def test_a_half_type_that_rounds_the_mean_away_is_not_accused(offset):
+    x = (np.random.default_rng(5).normal(size=(4, 8)) + offset).astype("float16")
+    found = {str(gv.check(standardised, vjp=standardised_vjp, inputs=x, seed=seed).status) for seed in range(4)}
+    assert found <= {"UNDECIDED", "HOLDS"}
+    low_alone = lambda g, x: standardised_vjp(g, x) * (1.2 if x.dtype == np.float16 else 1)  # noqa: E731
+    assert gv.check(standardised, vjp=low_alone, inputs=x - np.float16(offset)).status == "FAILS"

@@ -82,3 +82,25 @@ def test_differences_that_stand_alone_are_outvoted_by_a_remainder_that_falls_as_
     assert not doubts(1.47, seconded)
     assert not doubts(1.47, Estimate(0.9, 1e-9, source="complex step", scale=0.9))
     assert not doubts(1.47, Estimate(0.735 + 1e-7, 1e-9, source="float64 differences", scale=0.735))
+
+
+CANCELLING = {
+    "(1 - cos x) / x^2": (
+        lambda x: (1 - np.cos(x)) / x**2,
+        lambda g, x: g * (np.sin(x) / x**2 - 2 * (1 - np.cos(x)) / x**3),
+        np.array([1e-6, 2e-6]),
+    ),
+    "(exp x - 1) / x": (
+        lambda x: (np.exp(x) - 1) / x,
+        lambda g, x: g * (np.exp(x) / x - (np.exp(x) - 1) / x**2),
+        np.array([1e-8, 2e-8]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1, "HOLDS"), (1.01, "FAILS"), (2, "FAILS"), (-1, "FAILS")])
+@pytest.mark.parametrize("name", CANCELLING)
+def test_where_every_digit_is_lost_the_formula_itself_is_judged(name, factor, told):
+    f, vjp, x = CANCELLING[name]
+    found = [gv.check(f, vjp=lambda g, x: factor * vjp(g, x), inputs=x, seed=seed).status for seed in range(4)]
+    assert found == [told] * 4

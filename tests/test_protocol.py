@@ -241,3 +241,34 @@ def test_a_pullback_that_answers_for_what_the_function_saw_last_fails():
 
     report = gv.check(forward, vjp=lambda g, x: g * np.cos(kept["x"]), inputs=X)
     assert broken(report) == ["same_answer_twice", "pullback_remembers_nothing"]
+
+
+def test_complex_numbers_for_a_real_input_are_refused_with_what_to_do():
+    report = gv.check(np.sin, vjp=lambda g, x: g * np.cos(x) + 0j, inputs=np.ones(3))
+    assert report.status == "FAILS"
+    assert "returned complex numbers for the real input x; return its real part" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("vjp", "inputs", "says"),
+    [
+        (lambda g, x, y: {"x": g, "y": g}, (np.ones(3), np.ones(3)), "a dict, which counts as 1 gradient(s) for 2"),
+        (lambda g, x: list(g), (np.ones((3, 2)),), "returned a list of 3 gradient(s) for 1 input(s); give an array"),
+    ],
+    ids=["dict", "list"],
+)  # fmt: skip
+def test_gradients_in_another_form_are_named_as_what_they_are(vjp, inputs, says):
+    f = np.add if len(inputs) == 2 else np.negative
+    assert says in str(gv.check(f, vjp=vjp, inputs=inputs))
+
+
+def test_a_backward_that_takes_no_gradient_is_misuse():
+    class Loss:
+        def forward(self, x):
+            return (x * x).sum()
+
+        def backward(self):
+            return 2
+
+    with pytest.raises(gv.Misuse, match=r"Loss.backward\(\) cannot take 1 positional argument"):
+        gv.check(Loss(), inputs=np.ones(3))

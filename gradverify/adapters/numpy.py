@@ -158,6 +158,7 @@ def layer_subject(
     copied for every call, so it stays as it was.
     """
     accepts(layer.forward, len(inputs) + len(args), f"{name}.forward")
+    accepts(layer.backward, 1, f"{name}.backward")
     kept = trainable(layer, tuple(inputs))
     if weights:
         kept = dict(zip(kept, map(np.asarray, weights), strict=True))

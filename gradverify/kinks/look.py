@@ -107,7 +107,10 @@ def _compared(place: Place, near: list[tuple[Vectors, Array]], rng: np.random.Ge
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
     if not near or not nearer:
-        return Excuse(Outcome.BLUNT, "no neighbour of this point could be judged: the function is not finite beside it")
+        return Excuse(
+            Outcome.BLUNT,
+            "no neighbour could be judged: the function or the rule is not finite beside this point, or refuses",
+        )
     slopes = np.stack([gz for _, gz in nearer])
     tolerance = _tolerance(place, near, slopes)
     if np.abs(slopes).max() > GROWS * np.abs(np.stack([gz for _, gz in near])).max() > 0:

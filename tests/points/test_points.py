@@ -88,3 +88,16 @@ def test_the_seed_decides_everything():
     for (a,), (b,) in zip(drawn(domain, seed=3), drawn(domain, seed=3), strict=True):
         assert np.array_equal(a, b)
     assert not np.array_equal(drawn(domain, seed=3)[0][0], drawn(domain, seed=4)[0][0])
+
+
+@pytest.mark.parametrize("wrong_above", [0.5, 0.95])
+@pytest.mark.parametrize(("low", "high"), [(-20, 20), (0, 100), (-1, 1)])
+def test_a_finite_box_is_filled_so_that_what_is_wrong_in_a_part_of_it_shows(low, high, wrong_above):
+    limit = low + wrong_above * (high - low)
+
+    def vjp(g, x):
+        return g * np.cos(x) * np.where(x > limit, 0.5, 1).astype(x.dtype)
+
+    box = gv.Box("n", low=low, high=high)
+    found = [gv.check(np.sin, vjp=vjp, inputs=box, seed=seed).status for seed in range(4)]
+    assert found.count("FAILS") >= (4 if wrong_above == 0.5 else 3)

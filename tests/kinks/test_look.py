@@ -1,0 +1,114 @@
+"""At kinks of many kinds a valid slope holds, whoever differentiates, and an invalid one fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradverify as gv
+
+RNG = np.random.default_rng(0)
+
+
+def statuses(f, vjp, inputs, seeds=5, **more):
+    return [str(gv.check(f, vjp=vjp, inputs=inputs, seed=seed, **more).status) for seed in range(seeds)]
+
+
+def centred(x):
+    return x - x.mean(0)
+
+
+def relu_of_centred(x):
+    return np.maximum(centred(x), 0)
+
+
+def its_pullback(slope):
+    """With this slope at 0."""
+    return lambda g, x: centred(g * ((centred(x) > 0) + slope * (centred(x) == 0))).astype(x.dtype)
+
+
+@pytest.mark.parametrize("n", [2, 3, 30])
+@pytest.mark.parametrize("slope", [0, 0.5, 1])
+def test_a_relu_of_centred_values_that_are_all_0_has_any_slope_that_the_chain_rule_gives(slope, n):
+    assert statuses(relu_of_centred, its_pullback(slope), np.full(n, 0.5)) == ["HOLDS"] * 5
+
+
+@pytest.mark.parametrize("slope", [-1, 2, 5])
+def test_and_no_other(slope):
+    assert statuses(relu_of_centred, its_pullback(slope), np.full(3, 0.5)) == ["FAILS"] * 5
+
+
+def test_it_is_not_the_derivative_and_strict_says_so():
+    x = np.full(2, 0.5)
+    report = gv.check(relu_of_centred, vjp=its_pullback(0), inputs=x)
+    assert "outside the slopes nearby, and what the chain rule gives (maximum); right at all neighbours" in str(report)
+    assert gv.check(relu_of_centred, vjp=its_pullback(0), inputs=x, strict=True).status == "FAILS"
+
+
+def normalised(x):
+    return np.maximum((x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5), 0)
+
+
+def normalised_vjp(g, x):
+    spread = np.sqrt(x.var(0) + 1e-5)
+    z = (x - x.mean(0)) / spread
+    g = g * (z > 0)
+    return ((g - g.mean(0) - z * (g * z).mean(0)) / spread).astype(x.dtype)
+
+
+def test_a_relu_after_batch_normalisation_holds_on_constant_columns():
+    assert statuses(normalised, normalised_vjp, gv.Box("n k"), seeds=4) == ["HOLDS"] * 4
+
+
+def middle(g, x):
+    out = np.zeros_like(x)
+    out[np.argsort(x, kind="stable")[len(x) // 2]] = g
+    return out
+
+
+def test_a_median_of_equal_numbers_holds_though_every_line_through_them_looks_smooth():
+    """It is odd along every direction: steps that cross the ties all agree on a slope that no side has."""
+    assert statuses(np.median, middle, np.ones(3)) == ["HOLDS"] * 5
+    assert statuses(np.median, middle, gv.Box("n"), sizes={"n": 3}) == ["HOLDS"] * 5
+
+
+def test_a_median_that_gives_two_of_them_all_fails():
+    def two(g, x):
+        return g * np.array([1.0, 1.0, 0.0])
+
+    assert statuses(np.median, two, np.ones(3)) == ["FAILS"] * 5
+
+
+@pytest.mark.parametrize("n", [3000, 20_000])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda g, x: 2 * g * (x > 0),
+        lambda g, x: g * (x > 0) * (x < x.max()),
+        lambda g, x: g * (x > 0.01),
+    ],
+    ids=["doubled", "one left out", "of another threshold"],
+)
+def test_a_wrong_relu_of_thousands_fails_by_the_law_of_the_derivative(wrong, n):
+    report = gv.check(lambda x: np.maximum(x, 0), vjp=wrong, inputs=RNG.normal(size=n))
+    assert [f.law for f in report.findings] == ["pullback_is_the_derivative"]
+
+
+def test_of_thousands_of_kinks_the_convention_is_told():
+    x = np.maximum(RNG.normal(size=100_000), 0)
+    report = gv.check(lambda x: np.maximum(x, 0), vjp=lambda g, x: g * (x > 0), inputs=x)
+    assert report.ok
+    assert ": 0 is claimed, any value from " in str(report)
+    assert "isolated" not in str(report)
+
+
+@pytest.mark.parametrize(("slope", "told"), [(0.0, "HOLDS"), (1.0, "HOLDS"), (5.0, "FAILS"), (-1.0, "FAILS")])
+def test_clip_at_its_ends_takes_any_slope_between(slope, told):
+    def clipped(x):
+        return np.clip(centred(x), 0, 1)
+
+    def rule(g, x):
+        z = centred(x)
+        return centred(g * np.where((z > 0) & (z < 1), 1, slope * ((z == 0) | (z == 1))))
+
+    assert statuses(clipped, rule, np.full(4, 0.25), seeds=3) == [told] * 3
