@@ -364,14 +364,15 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
     What a kink or lost digits excuse counts as decisive: right neighbours show that a wrong claim would be seen.
     """
     law, names = attempt.law, attempt.trial.subject.names
-    tally.trials += 1
+    whole = attempt.number < ATTEMPTS  # what is tried apart is no trial more
+    tally.trials += whole
     decided: list[bool] = []
     sights: dict[int, tuple[str, Least]] = {}  # the worst of this attempt's claims, by argument; -1 is the value
     for claim in law(**attempt.values(attempt.number, by.oracle)):
         found = judge(claim)
         if isinstance(claim.right, Estimate) and claim.right.source:
             seen.bar = min(seen.bar, found.bar)
-        for k, least in found.smallest.items() if attempt.number < ATTEMPTS else ():
+        for k, least in found.smallest.items() if whole else ():
             seen.least[k] = least.better(seen.least.get(k, least))
         apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
         if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
@@ -396,7 +397,7 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
     for k, (sight, smallest) in sights.items():
         tally.record("value" if k < 0 else names[k], attempt.trial.cell, sight, smallest)
         seen.how[k] = max(seen.how.get(k, "blunt"), sight, key=RANK.__getitem__)
-    tally.decisive += bool(decided) and all(decided)
+    tally.decisive += whole and bool(decided) and all(decided)
 
 
 def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Tally) -> None:

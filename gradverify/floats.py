@@ -85,8 +85,8 @@ class Floats:
 
     def inside(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """The given point, with what lies at an end of its range a little inside, where oracles may step both ways."""
-        x = _given(subject)
-        if inward := ends(subject, x):
+        x, kinds = _given(subject), [a.kind for a in subject.domain.arguments.values()]
+        if inward := {k: way for k, way in ends(subject, x).items() if kinds[k] == "real"}:
             parts = list(x.parts)
             for k, way in inward.items():
                 parts[k] = relaid((x[k] + way * INSIDE * usual_step(x[k])).astype(x[k].dtype), x[k])

@@ -35,6 +35,16 @@ class Sampling:
                 return
             for finding in loop.judge(trial):
                 reported(trial, finding, loop)
+        if subject.domain.fixed:
+            self._look_inside(subject, seed, loop)
+
+    def _look_inside(self, subject: Subject, seed: int, loop: Loop) -> None:
+        """What breaks a law just inside the ends of a given range is found too; what holds there adds nothing."""
+        for trial in self.instruments.inside(subject, seed):
+            for law in loop.open:
+                if (finding := loop.again(trial, law)) is not None:
+                    loop.keep(finding)
+                    return
 
     def trials(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """The options alone and in pairs at the plain point in every type, and in turn at the other kinds of points."""
@@ -44,7 +54,6 @@ class Sampling:
 
         if subject.domain.fixed:
             yield from swept(subject.options, given, answers)
-            yield from self.instruments.inside(subject, seed)
             return
         subject = typical(subject, seed)
         usable: dict[str, list[Mapping[str, Any]]] = {dtype: [] for dtype in subject.dtypes}  # options that answer

@@ -244,11 +244,10 @@ def test_a_function_that_writes_to_the_array_it_returned_before_holds_and_is_tol
 
 
 @pytest.mark.parametrize("inputs", [np.full((2, 3), 40.0), np.array([[60.0, 0.0, -5.0]])])
-def test_a_gradient_that_vanishes_beside_its_rounding_is_decided_by_points_in_its_place(inputs):
+def test_a_gradient_that_vanishes_beside_its_rounding_is_decided_by_its_small_outputs(inputs):
     report = gv.check(softmax, vjp=softmax_vjp, inputs=inputs, laws="pullback_is_the_derivative")
     assert report.status == "HOLDS"
     if inputs.shape[0] == 1:
-        assert "no more than rounding at this point; more than that, and right," in str(report)
         doubled = gv.check(softmax, vjp=lambda g, x: 2 * softmax_vjp(g, x), inputs=inputs)
         assert doubled.status != "HOLDS"
 

@@ -31,7 +31,8 @@ def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D
     yield equal(
         twin.inner(u), D.directional(f, y, u, w), "" if y is x else "the formula, on float64 copies of the inputs"
     )
-    yield from claims_at_ends(f, y, w)
+    if not x.symbolic:
+        yield from claims_at_ends(f, y, w)
     if y is not x:
         yield equal(f.pullback(x, v), twin, "the answer, against the same formula in float64")
 

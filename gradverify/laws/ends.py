@@ -34,35 +34,33 @@ def claims_at_ends(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
         return
     try:
         g = f.pullback(x, v)
-        rng = np.random.default_rng(20264)
-        far, near = (_limit(f, x, v, inward, distance, rng) for distance in DISTANCES)
+        claims = [_claim(f, x, v, k, way) for k, way in inward.items() if g[k].size]
     except Broken:
         return
-    parts, error, unknown = list(g.parts), [np.zeros(p.shape) for p in g], False
-    for k, way in inward.items():
-        if not g[k].size:
-            continue
-        here, there, apart = near[0][k], near[1][k], far[1][k] + near[1][k]
-        top = largest(np.abs(here))
-        known = (way != 0) & (np.abs(far[0][k] - here) <= apart + SETTLED**2 * np.abs(here)) & (there <= SETTLED * top)
-        unknown |= bool(np.any((way != 0) & ~known))
-        parts[k] = np.where(known, here, g[k])
-        error[k] = np.where(known, 2 * there, 0.0).astype(np.float64)
-    limit = replace(near[0], parts=tuple(parts), error=tuple(error))
-    yield replace(equal(g, limit, SAYS), remark=f"{NOT_JUDGED} where its gradient has no limit" if unknown else "")
+    yield from claims
 
 
-def _limit(
-    f: Subject, x: Vectors, v: Vectors, inward: dict[int, Array], distance: float, rng: np.random.Generator
-) -> tuple[Vectors, tuple[Array, ...]]:
-    """The gradient extrapolated to the ends from 1, 2 and 3 steps inside, and what the last point changes of it."""
-    steps = {k: way * distance * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape) for k, way in inward.items()}
+def _claim(f: Subject, x: Vectors, v: Vectors, k: int, way: Array) -> Claim:
+    """The gradient by argument k against its limit from inside, where that is known."""
+    g, rng = f.pullback(x, v), np.random.default_rng(20264)
+    (far, apart), (near, close) = (_limit(f, x, v, k, distance * way, rng) for distance in DISTANCES)
+    here = near[k]
+    settled = np.abs(far[k] - here) <= apart + close + SETTLED**2 * np.abs(here)
+    known = (way != 0) & settled & (close <= SETTLED * largest(np.abs(here)))
+    parts, error = list(g.parts), [np.zeros(p.shape) for p in g]
+    parts[k], error[k] = np.where(known, here, g[k]), np.where(known, 2 * close, 0.0).astype(np.float64)
+    lost = f"{NOT_JUDGED} where its gradient has no limit" if np.any((way != 0) & ~known) else ""
+    return replace(equal(g, replace(near, parts=tuple(parts), error=tuple(error)), SAYS), remark=lost)
+
+
+def _limit(f: Subject, x: Vectors, v: Vectors, k: int, way: Array, rng: np.random.Generator) -> tuple[Vectors, Array]:
+    """The gradient extrapolated to the ends from 1, 2 and 3 steps inside, and what the last one changes of part k."""
+    step = way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)
 
     def inside(count: int) -> Vectors:
-        parts = ((p + count * steps[k]).astype(p.dtype) if k in steps else p for k, p in enumerate(x))
-        return f.pullback(Vectors(tuple(parts), bare=x.bare), v)
+        moved = (x[k] + count * step).astype(x[k].dtype)
+        return f.pullback(replace(x, parts=(*x.parts[:k], moved, *x.parts[k + 1 :]), spare=frozenset()), v)
 
     first, second, third = inside(1), inside(2), inside(3)
-    line = 2.0 * first - second
     curve = 3.0 * first - 3.0 * second + third
-    return curve, tuple(np.abs(np.asarray(c) - np.asarray(a)) for c, a in zip(curve, line, strict=True))
+    return curve, np.abs(np.asarray(curve[k]) - np.asarray((2.0 * first - second)[k]))

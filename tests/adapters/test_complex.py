@@ -83,7 +83,7 @@ def test_none_is_no_claim_about_either_part():
     (lambda g, z: 2 * g.real * z.real, "square's vjp returned float64 for z, which is complex128; the gradient of a"),
     (lambda g, z: 2 * g.real * z.real, "complex input is complex, dL/da + i dL/db for z = a + ib, where square itself"),
     (lambda g, z: square_vjp(g, z)[0], "'s vjp returned shape (3,) for z, which has shape (2, 3)"),
-    (lambda g, z: (g, g), "'s vjp returned 2 gradient(s) for 1 input(s); give an array"),
+    (lambda g, z: (g, g), "'s vjp returned 2 gradient(s) for 1 input(s); give one for each"),
 ])  # fmt: skip
 def test_what_is_no_gradient_of_a_complex_input_is_told(vjp, says):
     report = gv.check(square, vjp=vjp, inputs=Z)
