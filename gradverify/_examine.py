@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gradverify._arrays import Array, wide
+from gradverify._apart import entries_lost, outputs_lost
 from gradverify._disagreement import ATTEMPTS, Attempt, settle
 from gradverify._floating import is_floating, is_inexact
 from gradverify._law import Law
@@ -23,7 +23,7 @@ from gradverify._subject import Broken, Subject
 from gradverify._tally import RANK, Budget, Tally, verdict
 from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify._verdict import Finding, Outcome, Status, Verdict
-from gradverify.judge import ALL_SEEN, FAULT, Least, judge
+from gradverify.judge import ALL_SEEN, Least, judge
 from gradverify.surroundings import Surroundings, left_as_found, listed
 
 
@@ -310,75 +310,55 @@ class _Sight:
     """What the attempts at one point have seen of each argument (-1 is the value), and the least mistake they would."""
 
     how: dict[int, str] = field(default_factory=dict)
-    bar: float = np.inf  # the smallest of a claim that was held against an oracle
     least: dict[int, Least] = field(default_factory=dict)
 
 
 def _judge_point(law: Law, trial: Trial, by: Instruments, tally: Tally, judged: tuple[int, ...], strict: bool) -> None:
     """An attempt, two for a law about the derivative, and then every argument by itself that those did not decide.
 
-    By itself no other argument's terms count: what is 0, or faint, beside them need not be so by itself.
+    By itself no other argument's terms count: what is 0, or faint, beside them need not be so by itself. What is lost
+    beside larger outputs, or entries, is tried apart as long as that shows more.
     """
-    seen = _Sight()
+    seen, bar = _Sight(), np.inf
     for number in range(ATTEMPTS if law.derivative else 1):
-        _attempt(Attempt(law, trial, number, judged), by, tally, seen, strict)
+        bar = min(bar, _attempt(Attempt(law, trial, number, judged), by, tally, seen, strict))
         if tally.findings:
             return
     if len(judged) > 1 and law.derivative and "u" in law.quantifiers:
         for k in judged:
             if seen.how.get(k) != "decisive" and not tally.findings:
                 _attempt(Attempt(law, trial, ATTEMPTS, (k,)), by, tally, seen, strict)
-    if law.derivative and "v" in law.quantifiers and trial.subject.vjp is not None:
-        for lost in (_outputs_lost, _entries_lost):
-            while not tally.findings and (apart := lost(trial, judged, seen.bar)):
-                before = seen.bar
-                _attempt(Attempt(law, trial, ATTEMPTS, judged, **apart), by, tally, seen, strict)
-                if not seen.bar < before:
-                    break
+    for lost in (outputs_lost, entries_lost) if law.derivative and "vjp" in law.needs else ():
+        least = bar
+        while not tally.findings and (apart := lost(trial, judged, least)):
+            sharper = _attempt(Attempt(law, trial, ATTEMPTS, judged, **apart), by, tally, seen, strict)
+            if not sharper < least:
+                break
+            least = sharper
 
 
-def _outputs_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> dict[str, tuple[Array, ...]]:
-    """The outputs a hundredth of which is below the bar of a sum over all, so that nothing was seen of them."""
-    y, v = trial.subject.forward(trial.x), trial.draw(0, judged)["v"]
-    return _lost("outputs", [np.abs(wide(p) * wide(w)) for p, w in zip(y, v, strict=True)], bar)
-
-
-def _entries_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> dict[str, tuple[Array, ...]]:
-    """The entries whose part of the derivative along a direction is as small; those claimed to be 0 go with them."""
-    values = trial.draw(0, judged)
-    g, u = trial.subject.pullback(trial.x.higher, values["v"].higher), values["u"]
-    sizes = [np.abs(wide(p) * wide(d)) if p.size and d.size else np.zeros(0) for p, d in zip(g, u, strict=True)]
-    lost = _lost("entries", sizes, bar)
-    return {name: tuple(m | (s == 0) for m, s in zip(masks, sizes, strict=True)) for name, masks in lost.items()}
-
-
-def _lost(name: str, sizes: list[Array], bar: float) -> dict[str, tuple[Array, ...]]:
-    masks = tuple((size > 0) & (FAULT * size < bar) for size in sizes)
-    some = any(map(np.any, masks)) and not all(map(np.all, masks))
-    return {name: masks} if some and np.isfinite(bar) else {}
-
-
-def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, strict: bool) -> None:
+def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, strict: bool) -> float:
     """One set of quantifiers: judge the law's claims, settle what is in doubt, and record what was seen.
 
-    What a kink or lost digits excuse counts as decisive: right neighbours show that a wrong claim would be seen.
+    Returned is the smallest bar of a claim that was held against an oracle. What a kink or lost digits excuse counts as
+    decisive: right neighbours show that a wrong claim would be seen.
     """
     law, names = attempt.law, attempt.trial.subject.names
     whole = attempt.number < ATTEMPTS  # what is tried apart is no trial more
     tally.trials += whole
-    decided: list[bool] = []
+    decided, bar = list[bool](), np.inf
     sights: dict[int, tuple[str, Least]] = {}  # the worst of this attempt's claims, by argument; -1 is the value
     for claim in law(**attempt.values(attempt.number, by.oracle)):
         found = judge(claim)
         if isinstance(claim.right, Estimate) and claim.right.source:
-            seen.bar = min(seen.bar, found.bar)
+            bar = min(bar, found.bar)
         for k, least in found.smallest.items() if whole else ():
             seen.least[k] = least.better(seen.least.get(k, least))
         apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
         if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
             settled = settle(attempt, found, by, tally, seen.least, strict=strict)
             if tally.findings:
-                return
+                return bar
             decided.append(settled is not None)
             told = dict.fromkeys(settled or (), ("decisive", ALL_SEEN))
         else:
@@ -398,6 +378,7 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
         tally.record("value" if k < 0 else names[k], attempt.trial.cell, sight, smallest)
         seen.how[k] = max(seen.how.get(k, "blunt"), sight, key=RANK.__getitem__)
     tally.decisive += whole and bool(decided) and all(decided)
+    return bar
 
 
 def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Tally) -> None:

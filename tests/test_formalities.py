@@ -43,6 +43,7 @@ CORE = (
     "judge",
     "_tally",
     "_method",
+    "_apart",
     "_disagreement",
     "_examine",
 )

@@ -1,0 +1,43 @@
+"""What is lost beside something larger is tried apart: outputs, and entries, too small for a sum over all to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradverify._arrays import Array, slices
+from gradverify._method import Trial
+from gradverify.judge import FAULT
+
+Masks = dict[str, tuple[Array, ...]]  # by what they are of, ``outputs`` or ``entries``: those to try; empty if none
+
+
+def outputs_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
+    """The outputs a hundredth of which is below the bar of a sum over all, so that nothing was seen of them."""
+    y, v = trial.subject.forward(trial.x), trial.draw(0, judged)["v"]
+    return _lost("outputs", list(zip(y, v, strict=True)), bar)
+
+
+def entries_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
+    """The entries whose share of a derivative along a direction is as small; those claimed to be 0 go with them."""
+    values = trial.draw(0, judged)
+    g = trial.subject.pullback(trial.x.higher, values["v"].higher)
+    pairs = [(p, d) if p.size and d.size else (np.zeros(0), np.zeros(0)) for p, d in zip(g, values["u"], strict=True)]
+    found = _lost("entries", pairs, bar)
+    return {name: tuple(m | (p == 0) for m, (p, _) in zip(masks, pairs, strict=True)) for name, masks in found.items()}
+
+
+def _lost(name: str, pairs: list[tuple[Array, Array]], bar: float) -> Masks:
+    """The products that are not 0, and a hundredth of which is below the bar; none where all are, or none is."""
+
+    def faint(p: Array, q: Array) -> Array:
+        size = np.abs(p.astype(np.float64)) * np.abs(q.astype(np.float64))
+        return (size > 0) & (size * FAULT < bar)
+
+    def found() -> Iterator[Array]:
+        return (faint(*run) for pair in pairs if pair[0].size for run in slices(*pair))
+
+    if not np.isfinite(bar) or not any(map(np.any, found())) or all(map(np.all, found())):
+        return {}
+    return {name: tuple(faint(p, q) for p, q in pairs)}
