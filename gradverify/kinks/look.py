@@ -1,4 +1,4 @@
-"""The neighbours' own claims are held against the oracle; then the claim at the point is held against theirs."""
+"""Where neighbours' claims are right, the claim at the point is held against theirs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ import numpy as np
 from gradverify._arrays import Array
 from gradverify._method import Excuse
 from gradverify._subject import Broken
-from gradverify._vectors import Estimate, Vectors
+from gradverify._vectors import Vectors
 from gradverify._verdict import Outcome
-from gradverify.judge.numbers import ALONE, BLUNT, LONE
 from gradverify.judge.rounding import MEASURED
-from gradverify.judge.sizes import size_of
 from gradverify.kinks.between import LEADS, SEARCHED, Slopes, between, is_a_neighbour, turned
 from gradverify.kinks.boundary import boundaries, chain_rule_values
+from gradverify.kinks.neighbours import judged_neighbours, refuted
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 
-ASKED = 256  # coordinates that a neighbour which is wrong is asked about
 GROWS = 100  # so much steeper at the nearer neighbours: a slope without bound
 SHRINKS = 1e-3  # of the slopes' spread at the farther neighbours: a jump keeps all of it, x|x|^(1/2) keeps 2^-10
 SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
@@ -42,9 +40,9 @@ def look(place: Place, oracle: Any, quick: Any, rng: np.random.Generator, *, eve
         near = list(finite(place, NEAR, (offsets(rng, place.claim(place.x).size) for _ in range(COUNT))))
     except Broken as failure:
         return Excuse(Outcome.BLUNT, str(failure))
-    right, wrong = _judge_neighbours(place, near[:4], oracle, quick, rng, even=even)
+    right, wrong = judged_neighbours(place, near[:4], oracle, quick, rng, even=even)
     if wrong and wrong >= right:
-        return Excuse(Outcome.DISAGREES, "", beside=partial(_refuted, place, near[:4] if not right else [], oracle))
+        return Excuse(Outcome.DISAGREES, "", beside=partial(refuted, place, near[:4] if not right else [], oracle))
     if near and not right:
         return Excuse(Outcome.BLUNT, "a kink, a jump or noise: no neighbour could be judged either")
     first = _compared(place, near, rng)
@@ -144,71 +142,6 @@ def _off(g: Array, slopes: Array, tolerance: Array) -> Array:
     """The coordinates at which all neighbours have one slope, and the claim is another."""
     settled = np.ptp(slopes, axis=0) <= tolerance
     return np.flatnonzero(settled & (np.abs(g - slopes[0]) > tolerance))
-
-
-def _judge_neighbours(
-    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool
-) -> tuple[int, int]:
-    """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
-
-    No more are asked than can change which of the two is larger.
-    """
-    right = wrong = 0
-    for asked, (z, _) in enumerate(near):
-        left = len(near) - asked
-        if wrong >= right + left or right > wrong + left:
-            break
-        outcomes = [_judged(place, z, oracle, quick, rng, even=even) for _ in range(2)]
-        right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
-        wrong += outcomes.count(False) == 2
-    return right, wrong
-
-
-def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool) -> bool | None:
-    """Does the claim at a neighbour agree with the oracle along a fresh direction? None where that cannot be told.
-
-    An even direction steps over the kinks of small entries; where none answers along it, one scaled to them is tried.
-    """
-    u = place.direction(z, rng, even=even)
-    g = place.f.pullback(z, place.v)
-    claimed = g.inner(u)
-    known = quick.directional(place.f, z, u, place.v)
-    if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
-        return True
-    known = oracle.directional(place.f, z, u, place.v)
-    if not isinstance(known, Estimate):
-        return _judged(place, z, oracle, quick, rng, even=False) if even else None
-    bar = known.error + claimed.error
-    gap = abs(claimed.value - known.value)
-    inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
-    sharp = isinstance(inside, Estimate) and inside.error <= BLUNT * gap
-    if sharp and abs(claimed.value - inside.value) <= inside.error + claimed.error:
-        return True
-    sharp = known.second is not None and known.second.error <= BLUNT * gap
-    if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
-        return True if gap <= bar else None
-    if gap > bar:
-        bar += MEASURED.along(g.answers[0].answer, u)
-    return bool(gap <= bar)
-
-
-def _refuted(
-    place: Place, near: list[tuple[Vectors, Array]], oracle: Any
-) -> tuple[int, tuple[int, ...], float, float, float] | None:
-    """The entry of a neighbour's claim that is furthest from the slope there; none where too many would be asked."""
-    worst, found = 0.0, None
-    for z, g in near if place.steps.size <= ASKED else ():
-        for i, step in enumerate(place.steps):
-            known = oracle.directional(place.f, z, place.along(i), place.v)
-            if not isinstance(known, Estimate):
-                continue
-            gap = abs(g[i] * step - known.value)
-            if gap > max(worst, known.error / BLUNT, known.refutes):
-                k, index = place.entry(i)
-                worst, found = gap, (k, index, float(g[i]), known.value / step, known.value / step)
-        if found is not None:
-            return found
-    return None
 
 
 def _tolerance(place: Place, near: list[tuple[Vectors, Array]], slopes: Array) -> Array:

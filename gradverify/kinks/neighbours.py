@@ -1,0 +1,82 @@
+"""Are the claims at smooth neighbours right? An oracle says so, by steps that stay beside them if need be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradverify._arrays import Array
+from gradverify._vectors import Estimate, Vectors
+from gradverify.judge.numbers import ALONE, BLUNT, LONE
+from gradverify.judge.rounding import MEASURED
+from gradverify.judge.sizes import size_of
+from gradverify.kinks.place import NEAR, Place
+
+ASKED = 256  # coordinates that a neighbour which is wrong is asked about
+
+
+def judged_neighbours(
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool
+) -> tuple[int, int]:
+    """How many neighbours' claims the oracle confirms, and how many it refutes along two directions.
+
+    No more are asked than can change which of the two is larger.
+    """
+    right = wrong = 0
+    for asked, (z, _) in enumerate(near):
+        left = len(near) - asked
+        if wrong >= right + left or right > wrong + left:
+            break
+        outcomes = [_judged(place, z, oracle, quick, rng, even=even) for _ in range(2)]
+        right += outcomes.count(True) == 2 or outcomes == [True, None] or outcomes == [None, True]
+        wrong += outcomes.count(False) == 2
+    return right, wrong
+
+
+def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Generator, *, even: bool) -> bool | None:
+    """Does the claim at a neighbour agree with the oracle along a fresh direction? None where that cannot be told.
+
+    An even direction steps over the kinks of small entries; where none answers along it, one scaled to them is tried.
+    """
+    u = place.direction(z, rng, even=even)
+    g = place.f.pullback(z, place.v)
+    claimed = g.inner(u)
+    known = quick.directional(place.f, z, u, place.v)
+    if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
+        return True
+    known = oracle.directional(place.f, z, u, place.v)
+    if not isinstance(known, Estimate):
+        return _judged(place, z, oracle, quick, rng, even=False) if even else None
+    bar = known.error + claimed.error
+    gap = abs(claimed.value - known.value)
+    inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
+    sharp = isinstance(inside, Estimate) and inside.error <= BLUNT * gap
+    if sharp and abs(claimed.value - inside.value) <= inside.error + claimed.error:
+        return True
+    sharp = known.second is not None and known.second.error <= BLUNT * gap
+    if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
+        return True if gap <= bar else None
+    if gap > bar:
+        bar += MEASURED.along(g.answers[0].answer, u)
+    return bool(gap <= bar)
+
+
+def refuted(
+    place: Place, near: list[tuple[Vectors, Array]], oracle: Any
+) -> tuple[int, tuple[int, ...], float, float, float] | None:
+    """The entry of a neighbour's claim that is furthest from the slope there; none where too many would be asked."""
+    worst, found = 0.0, None
+    for z, g in near if place.steps.size <= ASKED else ():
+        for i, step in enumerate(place.steps):
+            known = oracle.directional(place.f, z, place.along(i), place.v)
+            if not isinstance(known, Estimate):
+                continue
+            gap = abs(g[i] * step - known.value)
+            if gap > max(worst, known.error / BLUNT, known.refutes):
+                k, index = place.entry(i)
+                worst, found = gap, (k, index, float(g[i]), known.value / step, known.value / step)
+        if found is not None:
+            return found
+    return None
