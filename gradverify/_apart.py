@@ -8,24 +8,37 @@ import numpy as np
 
 from gradverify._arrays import Array, slices
 from gradverify._method import Trial
+from gradverify._vectors import Vectors
 from gradverify.judge import FAULT
 
 Masks = dict[str, tuple[Array, ...]]  # by what they are of, ``outputs`` or ``entries``: those to try; empty if none
 
 
 def outputs_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
-    """The outputs a hundredth of which is below the bar of a sum over all, so that nothing was seen of them."""
-    y, v = trial.subject.forward(trial.x), trial.draw(0, judged)["v"]
-    return _lost("outputs", list(zip(y, v, strict=True)), bar)
+    """The outputs a hundredth of which is below the bar of a sum over all, so that nothing was seen of them.
+
+    None where the gradient is not finite: then it is so for any cotangent, 0 included.
+    """
+    values = trial.draw(0, judged)
+    y, v = trial.subject.forward(trial.x), values["v"]
+    return _lost("outputs", list(zip(y, v, strict=True)), bar) if _finite(_gradient(trial, v)) else {}
 
 
 def entries_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
     """The entries whose share of a derivative along a direction is as small; those claimed to be 0 go with them."""
     values = trial.draw(0, judged)
-    g = trial.subject.pullback(trial.x.higher, values["v"].higher)
+    g = _gradient(trial, values["v"])
     pairs = [(p, d) if p.size and d.size else (np.zeros(0), np.zeros(0)) for p, d in zip(g, values["u"], strict=True)]
-    found = _lost("entries", pairs, bar)
+    found = _lost("entries", pairs, bar) if _finite(g) else {}
     return {name: tuple(m | (p == 0) for m, (p, _) in zip(masks, pairs, strict=True)) for name, masks in found.items()}
+
+
+def _gradient(trial: Trial, v: Vectors) -> Vectors:
+    return trial.subject.pullback(trial.x.higher, v.higher)
+
+
+def _finite(g: Vectors) -> bool:
+    return all(bool(np.all(np.isfinite(run))) for p in g if p.size for (run,) in slices(p))
 
 
 def _lost(name: str, pairs: list[tuple[Array, Array]], bar: float) -> Masks:

@@ -258,3 +258,15 @@ def test_a_wrong_rule_beside_a_point_without_slope_is_told():
     report = gv.check(lambda x: np.sum(x**2), grad=lambda x: 3 * x, inputs=np.zeros(3))
     assert report.status == "UNDECIDED"
     assert "0, or too small to be judged, at this point, and wrong +6e-08 beside it: claimed" in str(report)
+
+
+def test_a_gradient_that_is_not_finite_beside_a_small_output_is_not_held_against_a_cotangent_of_0():
+    def rows_of_norm_1(x):
+        return x / np.maximum(np.sqrt((x * x).sum(1, keepdims=True)), 1e-12)
+
+    def vjp(g, x):  # NaN in a row of zeros, where the slope is 1e12
+        r = np.sqrt((x * x).sum(1, keepdims=True))
+        z = x / r
+        return (g - z * (g * z).sum(1, keepdims=True)) / r
+
+    assert judged(rows_of_norm_1, vjp, gv.Box("n 4"), seeds=3) == ["HOLDS"] * 3
