@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from gradverify._claim import Claim
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify._verdict import Outcome
@@ -14,8 +12,6 @@ from gradverify.judge.arrays import compared
 from gradverify.judge.judgement import Judgement
 from gradverify.judge.numbers import weighed_up
 from gradverify.judge.rounding import levels
-
-HALF_OF_THEM = float(np.finfo(np.float64).eps) ** 0.5  # of the digits
 
 
 def judge(claim: Claim) -> Judgement:
@@ -33,16 +29,8 @@ def judge(claim: Claim) -> Judgement:
             if not found.gap > found.bar or math.isinf(found.gap):
                 break
         agrees = found.outcome is Outcome.AGREES
-        return replace(found, note=found.note or claim.remark or _lost(found, claim.right)) if agrees else found
+        return replace(found, note=found.note or claim.remark) if agrees else found
     raise TypeError(
         "a claim compares two Vectors or two Estimates, "
         f"not {type(claim.left).__name__} with {type(claim.right).__name__}"
     )
-
-
-def _lost(found: Judgement, known: Estimate) -> str:
-    """What to note where the code is right, and rounds so much that more than half of the digits are lost."""
-    share = found.gap / abs(known.value) if known.source and known.value else 0.0
-    if not HALF_OF_THEM < share < math.inf:
-        return ""
-    return "right, and rounding takes more than half of the digits here; pullback_is_accurate asks whether it must"

@@ -52,7 +52,7 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
         return replace(found, sight=dict.fromkeys(sight, "zero"), smallest={})
     if gap <= bar:
         if any(s != "blunt" for s in sight.values()):
-            return found
+            return replace(found, note=_lost(gap, sum(terms), weighed) if right.source else "")
         reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
         return replace(found, outcome=Outcome.BLUNT, reason=reason)
     excuse = _blunt_oracle(left, right, gap, limit, weighed)
@@ -74,6 +74,14 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, limit: float, wei
     if right.source in LONE and weighed and gap < ALONE * size_of(weighed[0].answer):
         return f"only the {right.source} sees a gap this small beside |v||f|"
     return ""
+
+
+def _lost(gap: float, size: float, weighed: tuple[Weighed, ...]) -> str:
+    """What to note where the code is right, and rounds so much that more than half of its type's digits are lost."""
+    eps = max((e for w in weighed for e in w.answer.eps), default=0.0)
+    if not math.sqrt(eps) * size < gap or not eps:
+        return ""
+    return "right, and at some point rounding takes more than half of the digits: pullback_is_accurate asks whether it must"
 
 
 def _not_finite(left: Estimate, right: Estimate) -> Judgement:

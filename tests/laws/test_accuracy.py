@@ -60,7 +60,7 @@ def test_the_same_derivative_written_without_cancellation_holds(name):
 
 def test_more_than_half_of_the_digits_lost_is_noted_by_a_default_check():
     f, cancels, keeps, x = CANCELLING["x / r - 1"]
-    says = "rounding takes more than half of the digits here; pullback_is_accurate asks whether it must"
+    says = "rounding takes more than half of the digits: pullback_is_accurate asks whether it must"
     report = gv.check(f, vjp=cancels, inputs=x)
     assert report.ok
     assert says in str(report)
