@@ -1,4 +1,7 @@
-"""What is lost beside something larger is tried apart: outputs, and entries, too small for a sum over all to show."""
+"""What is lost beside something larger is tried apart: outputs, and entries, too small for a sum over all to show.
+
+So it is of points that are not large: among millions some are small by chance, and a sum is what can be afforded.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradverify._arrays import Array, slices
+from gradverify._memory import ENTRIES
 from gradverify._method import Trial
 from gradverify._vectors import Vectors
 from gradverify.judge import FAULT
@@ -51,6 +55,8 @@ def _lost(name: str, pairs: list[tuple[Array, Array]], bar: float) -> Masks:
     def found() -> Iterator[Array]:
         return (faint(*run) for pair in pairs if pair[0].size for run in slices(*pair))
 
-    if not np.isfinite(bar) or not any(map(np.any, found())) or all(map(np.all, found())):
+    if sum(p.size for p, _ in pairs) > ENTRIES or not np.isfinite(bar):
+        return {}
+    if not any(map(np.any, found())) or all(map(np.all, found())):
         return {}
     return {name: tuple(faint(p, q) for p, q in pairs)}
