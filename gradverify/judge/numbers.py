@@ -81,7 +81,7 @@ def _lost(gap: float, size: float, weighed: tuple[Weighed, ...]) -> str:
     eps = max((e for w in weighed for e in w.answer.eps), default=0.0)
     if not math.sqrt(eps) * size < gap or not eps:
         return ""
-    return "right, and at some point rounding takes more than half of the digits: pullback_is_accurate asks whether it must"
+    return "right, and somewhere rounding takes more than half of the digits: pullback_is_accurate asks whether it must"
 
 
 def _not_finite(left: Estimate, right: Estimate) -> Judgement:
