@@ -324,7 +324,9 @@ def ends(f: Subject, x: Vectors) -> dict[int, Array]:
     """For each floating argument with entries at an end of their range, which way is inside; 0 for all others."""
     out = {}
     for k in f.domain.smooth:
-        low, high = (np.broadcast_to(np.asarray(end, np.float64), x[k].shape) for end in f.domain.bounds(k))
+        low, high = (np.asarray(end, np.float64) for end in f.domain.bounds(k))
+        if not (np.isfinite(low).any() or np.isfinite(high).any()):
+            continue
         inward = np.where(low < high, (x[k] == low) * 1.0 - (x[k] == high) * 1.0, 0.0)
         if np.any(inward):
             out[k] = inward
