@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradverify._arrays import Array
+from gradverify._arrays import Array, largest
 from gradverify._subject import Subject
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.line import Line, flat
@@ -30,6 +30,7 @@ ROUGH = 0.35  # the second difference of slopes shrinks by less than this from s
 CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks from h to h/2, and to h/4
 SHARP = 0.01  # of the value: one of two blocks that agree must be known this well ...
 STILL = 1e-4  # ... or both to this much of the largest |f|, where slopes are 0
+LONG = 1.0  # a step that an output may stand still over and move within; finer steps are asked, if there are any
 GROWN = 4  # times its bar: what a value known from larger steps may not be off by
 TARGET = {"float64": 1e-11, "longdouble": 5e-15}  # of sum |v||slope|: no finer block is asked for
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
@@ -57,8 +58,13 @@ class Block:
     size: Array  # the largest |f| seen so far: what a derivative of 0 is small beside
 
 
-def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array) -> Block:
-    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; updated."""
+def block(
+    phi: Callable[[float], Array], f0: Array, h: float, before: Block | None, moved: Array, *, far: bool = False
+) -> Block:
+    """Six calls at +-h, +-h/2, +-h/4. ``moved`` marks outputs that answered smoothly to a larger step; updated.
+
+    An output that stands still says nothing where it has moved, or where steps are ``far``: they may be whole periods.
+    """
     eps = np.finfo(f0.dtype).eps
     steps = np.array([h, h / 2, h / 4])[:, None]
     up, down = np.array([phi(h / 2**k) for k in range(3)]), np.array([phi(-h / 2**k) for k in range(3)])
@@ -87,7 +93,7 @@ def block(phi: Callable[[float], Array], f0: Array, h: float, before: Block | No
     gap = np.abs(bend) / steps
     closing = (gap[1] <= CLOSING[0] * gap[0]) & (gap[2] <= CLOSING[1] * gap[0]) | (gap[2] < 4 * floor)
     moves = ((up != f0) | (down != f0)).any(axis=0)
-    asleep = moved & ~moves  # below the quantum of a rounded function
+    asleep = (moved | far) & ~moves  # below the quantum of a rounded function, or from period to period
     moved |= moves & closing  # a step that crossed a kink says nothing of flat ground beside it
     counts = closing & ~asleep & np.isfinite(value) & np.isfinite(bar)
     size = size if before is None else np.maximum(size, before.size)
@@ -102,11 +108,12 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
         return line(t, dtype).astype(dtype)
 
     f0 = line.f0 if _already(line, dtype) else flat(line.subject.values(at_zero(line, dtype)), dtype).astype(dtype)
-    moved = np.zeros(f0.shape, bool)
+    moved, reach = np.zeros(f0.shape, bool), max((largest(np.abs(d)) for d in line.u if d.size), default=0.0)
     before = None
     with np.errstate(all="ignore"):
         for h in (h for h in STEPS[kind] if h <= line.within):
-            before = block(phi, f0, h, before, moved)
+            far = h * reach > LONG and h > STEPS[kind][-2]
+            before = block(phi, f0, h, before, moved, far=far)
             yield before
 
 

@@ -179,3 +179,19 @@ def test_a_small_gap_is_put_to_an_oracle_that_is_sharp_enough_for_it():
     sharp, _, _ = ask(Ladder(enough=plain.error / 100), logdet, a)
     assert sharp.source == "arbitrary precision"
     assert sharp.error <= plain.error / 100
+
+
+@pytest.mark.parametrize("base", [1e3, 1e5, 1e7, 1e8])
+def test_steps_that_are_whole_periods_do_not_pass_for_standing_still(base):
+    """Far from 0 a step is longer than a period; over whole ones a sawtooth does not move, and its slope is 1."""
+    x = base + np.array([0.3, 0.6, 0.2])
+    for f, vjp in ((lambda t: t % 1.0, lambda g, t: g), (lambda t: 3 * (t % 1) ** 2, lambda g, t: 6 * g * (t % 1))):
+        assert [gv.check(f, vjp=vjp, inputs=x, seed=seed).status for seed in range(3)] == ["HOLDS"] * 3
+    assert gv.check(lambda t: t % 1.0, vjp=lambda g, t: -g, inputs=x).status != "HOLDS"
+
+
+@pytest.mark.parametrize("base", [1e3, 1e8, 1e12])
+def test_an_output_that_really_stands_still_far_from_0_has_slope_0(base):
+    x = np.array([-base, base, 1.0])
+    assert gv.check(lambda t: np.maximum(t, 0), vjp=lambda g, t: g * (t > 0), inputs=x).status == "HOLDS"
+    assert gv.check(lambda t: np.maximum(t, 0), vjp=lambda g, t: g, inputs=x).status == "FAILS"
