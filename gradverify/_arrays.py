@@ -99,6 +99,17 @@ def largest(a: Array) -> float:
     return float(np.max([np.max(run, initial=0.0) for (run,) in slices(a)]))
 
 
+def furthest(a: Array) -> tuple[float, tuple[int, ...]]:
+    """The largest entry, and where it is."""
+    best, place, start = -math.inf, 0, 0
+    for (run,) in slices(a):
+        i = int(np.argmax(run))
+        if start == 0 or float(run.flat[i]) > best:
+            best, place = float(run.flat[i]), start + i
+        start += run.size
+    return best, tuple(int(n) for n in np.unravel_index(place, a.shape))
+
+
 def wide(a: Array) -> Array:
     """The same numbers in extended precision (integers and booleans included)."""
     return np.asarray(a).astype(Wide)
