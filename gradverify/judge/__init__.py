@@ -5,9 +5,9 @@ the code's own answer, and, only where those do not suffice, that code's roundin
 
 ``judging`` is the way through: it hands numbers to ``numbers``, arrays to ``arrays`` (an entry's bar: ``bars``; an
 answer beside its twin: ``twins``), and grants the levels of ``rounding``, each more than the one before, from ``sizes``
-and ``scatter``. How likely it is to be wrong: ``_chance``. What a kink allows is worked out in ``kinks``, what an oracle knows in ``oracles``. An oracle may refute only a gap
-that the careful ladder, asked when a disagreement is looked at again, can confirm: ``Estimate.refutes`` and ``share``
-say in advance how small that may be.
+and ``scatter``. How likely it is to be wrong: ``_chance``. What a kink allows: ``kinks``; what an oracle
+knows in ``oracles``. An oracle may refute only a gap that the careful ladder, asked when a disagreement is looked at
+again, can confirm: ``Estimate.refutes`` and ``share`` say in advance how small that may be.
 """
 
 from gradverify.judge.judgement import ALL_SEEN, FAULT, Judgement, Least
