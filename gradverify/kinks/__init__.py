@@ -5,9 +5,9 @@ searched (by flipping which side of each kink a neighbour lies on), not sampled.
 directional form of Clarke's generalised gradient (Optimization and Nonsmooth Analysis, 1983, 2.1).
 """
 
-from gradverify.kinks.boundary import boundaries
+from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.kinks.forward import look_forward
 from gradverify.kinks.look import look
 from gradverify.kinks.place import Place
 
-__all__ = ["Place", "boundaries", "look", "look_forward"]
+__all__ = ["Place", "boundaries", "chain_rule_values", "look", "look_forward"]

@@ -25,7 +25,7 @@ SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
 PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
-ALONG = 4  # directions in which the chain rule has to give what is claimed
+ALONG = 4  # random directions in which the chain rule has to give what is claimed, beside every one that jumps
 CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
@@ -70,9 +70,10 @@ def _or_the_chain_rule_s(
     jumping = np.flatnonzero(jumps > SHRINKS * jumps.max(initial=0.0))
     if not jumping.size or not np.all(np.isfinite(g)):
         return found
-    for _ in range(ALONG):
+    each = np.split(jumping, jumping.size) if jumping.size <= SEARCHED else []
+    for moved in (*each, *[jumping] * ALONG):
         d = np.zeros(g.size)
-        d[jumping] = (offsets(rng, g.size) * place.steps)[jumping]
+        d[moved] = (offsets(rng, g.size) * place.steps)[moved]
         values = chain_rule_values(place.f, place.x, place.shaped(d), place.v, rng)
         width = CLOSE * float(np.abs(g * d).sum())
         if not values or not min(values) - width <= g @ d <= max(values) + width:

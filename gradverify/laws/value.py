@@ -9,7 +9,7 @@ import numpy as np
 
 from gradverify._arrays import Array
 from gradverify._claim import Claim, at_most, equal
-from gradverify._floating import is_floating
+from gradverify._floating import is_floating, unit
 from gradverify._law import law
 from gradverify._subject import Subject
 from gradverify._vectors import Estimate, Vectors
@@ -64,7 +64,7 @@ def row_sums(p: Vectors) -> Vectors:
     if p.symbolic:
         return Vectors((p[0].sum(-1),))
     y = p[0].astype(np.longdouble)
-    eps = float(np.finfo(p[0].dtype).eps)
+    eps = unit(p[0].dtype)
     n = y.shape[-1]
     own = (4 + n) * eps * np.abs(y).sum(-1)
     return Vectors((np.asarray(y.sum(-1)),), (np.asarray(own),))

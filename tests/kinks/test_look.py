@@ -112,3 +112,26 @@ def test_clip_at_its_ends_takes_any_slope_between(slope, told):
         return centred(g * np.where((z > 0) & (z < 1), 1, slope * ((z == 0) | (z == 1))))
 
     assert statuses(clipped, rule, np.full(4, 0.25), seeds=3) == [told] * 3
+
+
+@pytest.mark.parametrize("slope", [-1.7, 1.2, 1.5, 3])
+@pytest.mark.parametrize("n", [5, 9])
+def test_no_sign_beyond_1_holds_in_a_total_variation_that_is_0(n, slope):
+    """Most of a wrong sum telescopes away: it shows at the two ends alone."""
+
+    def rule(g, x):
+        q = np.where((d := np.diff(x)) == 0, slope, np.sign(d))
+        return g * (np.concatenate([[0], q]) - np.concatenate([q, [0]]))
+
+    found = statuses(lambda x: np.abs(np.diff(x)).sum(), rule, np.full(n, 0.5), seeds=3)
+    assert found == ["FAILS"] * 3
+
+
+@pytest.mark.parametrize("slope", [-1, 0, 0.5, 1])
+def test_any_sign_up_to_1_does(slope):
+    def rule(g, x):
+        q = np.where((d := np.diff(x)) == 0, slope, np.sign(d))
+        return g * (np.concatenate([[0], q]) - np.concatenate([q, [0]]))
+
+    found = statuses(lambda x: np.abs(np.diff(x)).sum(), rule, np.full(5, 0.5), seeds=3)
+    assert "FAILS" not in found
