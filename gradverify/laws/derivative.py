@@ -9,9 +9,9 @@ import numpy as np
 
 from gradverify._claim import Claim, equal, same_bits
 from gradverify._law import law
-from gradverify._subject import Broken, Subject
-from gradverify._vectors import Estimate, Vectors
-from gradverify.laws.ends import claims_at_ends
+from gradverify._subject import Broken, Subject, ends
+from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify.laws.ends import claims_at_ends, pushed_at_ends
 
 FIRST = ("same_answer_twice", "layout_does_not_matter")  # without these a point says little about the derivative
 
@@ -58,9 +58,15 @@ def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors
     if twin is None:
         yield equal(f.pushforward(x, u).inner(v), D.directional(f, y, t, w))
         return
+    if not x.symbolic and ends(f, y) and not all(np.all(np.isfinite(p)) for p in twin):
+        why = "the forward rule is not finite where an input lies at an end of its range and does not move: 0 times inf"
+        yield equal(twin.inner(w), CannotHere(why))
+        return
     yield equal(
         twin.inner(w), D.directional(f, y, t, w), "" if y is x else "the formula, on float64 copies of the inputs"
     )
+    if not x.symbolic:
+        yield from pushed_at_ends(f, y, w)
     if y is not x:
         says = "the answer, against the same formula in float64"
         yield equal(f.pushforward(x, t), twin, says, about="output")

@@ -49,10 +49,10 @@ def _claim(f: Subject, x: Vectors, v: Vectors, k: int, way: Array) -> Claim:
     lost = f"{NOT_JUDGED} where its gradient has no limit" if np.any((way != 0) & ~known) else ""
     with np.errstate(all="ignore"):
         off = known & ~(np.abs(g[k] - here) <= SETTLED * top)
-    if np.any(off):
         step = np.where(off, way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape), 0.0)
-        if why := _excused(f, x, v, k, step, g, near, rng):
-            known, off, lost = known & ~off, np.zeros_like(off), f"{NOT_JUDGED}: {why}"
+        said, limit = (float(np.sum(np.where(off, p, 0.0) * step)) for p in (g[k], here))
+    if np.any(off) and (why := _excused(f, x, v, {k: step}, said, limit, rng)):
+        known, off, lost = known & ~off, np.zeros_like(off), f"{NOT_JUDGED}: {why}"
     if not np.any(known):
         return replace(equal(Estimate(0.0), Estimate(0.0)), remark=lost)
     parts, error = list(g.parts), [np.zeros(p.shape) for p in g]
@@ -61,35 +61,60 @@ def _claim(f: Subject, x: Vectors, v: Vectors, k: int, way: Array) -> Claim:
 
 
 def _excused(
-    f: Subject, x: Vectors, v: Vectors, k: int, step: Array, claimed: Vectors, limit: Vectors, rng: np.random.Generator
+    f: Subject, x: Vectors, v: Vectors, inward: dict[int, Array], said: float, limit: float, rng: np.random.Generator
 ) -> str:
-    """Why a claim that is not the limit may be right: the function bends closer to the end, or stands on a tie."""
-    u = Vectors(tuple(step if j == k else np.zeros(0) for j in range(len(x))))
-    with np.errstate(all="ignore"):
-        said = np.where(step != 0, claimed[k], 0.0)
+    """Why a slope that is not the limit may be right: the function bends closer to the end, or stands on a tie."""
     met = boundaries(f, x)
     if met is None:
         return "whether the function compares there cannot be told"
-    if met and np.all(np.isfinite(said)):
-        values, slope = chain_rule_values(f, x, u, v, rng), float(np.sum(said * step))
-        width = SETTLED * abs(float(np.sum((said - limit[k]) * step)))
-        if not values or min(values) - width <= slope <= max(values) + width:
+    if met and np.isfinite(said):
+        u = Vectors(tuple(inward.get(k, np.zeros(0)) for k in range(len(x))))
+        values, width = chain_rule_values(f, x, u, v, rng), SETTLED * abs(said - limit)
+        if not values or min(values) - width <= said <= max(values) + width:
             return f"{f.name} compares ({', '.join(met)})"
     y = f.values(x)
     size = sum(float(np.sum(np.abs(w.astype(np.float64) * p))) for w, p in zip(v, y, strict=True))
     for distance in NEARER:
-        moved = (x[k] + distance * step).astype(x[k].dtype)
-        z = f.values(replace(x, parts=(*x.parts[:k], moved, *x.parts[k + 1 :]), spare=frozenset()))
+        z = f.values(_moved(x, inward, distance))
         change = sum(float(np.sum(w * (p.astype(np.longdouble) - q))) for w, p, q in zip(v, z, y, strict=True))
-        way = moved.astype(np.float64) - x[k]
-        by_limit, by_claim = float(np.sum(limit[k] * way)), float(np.sum(said * way))
-        if abs(by_limit - by_claim) <= NOISE * float(np.finfo(np.float64).eps) * size:
+        if distance * abs(limit - said) <= NOISE * float(np.finfo(np.float64).eps) * size:
             continue
-        if not SIDES * abs(change - by_limit) < abs(change - by_claim) and np.isfinite(by_claim):
-            return "the function bends closer to the end than the claim was followed"
-        if not abs(change - by_limit) < abs(by_limit) / SIDES:
-            return "the function bends closer to the end than the claim was followed"
+        off = abs(change - distance * limit)
+        if SIDES * off >= abs(change - distance * said) or SIDES * off >= distance * abs(limit):
+            return "the function bends closer to the end than its gradient was followed"
     return ""
+
+
+def _moved(x: Vectors, inward: dict[int, Array], distance: float) -> Vectors:
+    parts = ((p + distance * inward[k]).astype(p.dtype) if k in inward else p for k, p in enumerate(x))
+    return Vectors(tuple(parts), bare=x.bare)
+
+
+def pushed_at_ends(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
+    """The same of a forward rule, along one direction that moves what lies at an end, an argument at a time."""
+    rng = np.random.default_rng(20265)
+    for k, way in ends(f, x).items():
+        step = {k: way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)}
+        u = Vectors(tuple(step.get(j, np.zeros(0)) for j in range(len(x))))
+        try:
+            claimed = f.pushforward(x, u).inner(v)
+            (far, apart), (near, close) = (_pushed_limit(f, x, u, v, step, distance) for distance in DISTANCES)
+            if not (abs(far - near) <= apart + close + SETTLED**2 * abs(near) and close <= SETTLED * abs(near)):
+                yield replace(equal(Estimate(0.0), Estimate(0.0)), remark=f"{NOT_JUDGED} where its slope has no limit")
+            elif not abs(claimed.value - near) <= SETTLED * abs(near):
+                why = _excused(f, x, v, step, claimed.value, near, rng)
+                nothing = replace(equal(Estimate(0.0), Estimate(0.0)), remark=f"{NOT_JUDGED}: {why}")
+                yield nothing if why else equal(claimed, Estimate(near, 2 * close), SAYS, about="output")
+        except Broken:
+            return
+
+
+def _pushed_limit(
+    f: Subject, x: Vectors, u: Vectors, v: Vectors, step: dict[int, Array], distance: float
+) -> tuple[float, float]:
+    first, second, third = (f.pushforward(_moved(x, step, n * distance), u).inner(v).value for n in (1, 2, 3))
+    curve = 3 * first - 3 * second + third
+    return curve, abs(curve - (2 * first - second))
 
 
 def _limit(f: Subject, x: Vectors, v: Vectors, k: int, way: Array, rng: np.random.Generator) -> tuple[Vectors, Array]:

@@ -121,3 +121,28 @@ def test_at_an_end_that_is_a_kink_no_slope_holds_that_the_chain_rule_does_not_gi
         return g * np.where(x > 0, 1, slope)
 
     assert status(lambda x: np.maximum(x, 0), rule, gv.At(np.array([0.0, 0.5]), low=0)) == "FAILS"
+
+
+@pytest.mark.parametrize("place", [gv.Box("n", low=0), gv.At(np.array([0.0, 0.5]), low=0), gv.At(np.zeros(3), low=0)])
+def test_a_forward_rule_is_judged_at_an_end_too(place):
+    def f(x):
+        return x + x * x
+
+    def right(u, x):
+        return u * (1 + 2 * x)
+
+    def wrong(u, x):
+        return right(u, x) * (x != 0)
+
+    assert gv.check(f, jvp=right, inputs=place).status != "FAILS"
+    assert gv.check(f, jvp=wrong, inputs=place).status == "FAILS"
+
+
+def test_a_forward_rule_whose_slope_is_infinite_at_an_end_is_not_accused_there():
+    report = gv.check(np.sqrt, jvp=lambda u, x: u / (2 * np.sqrt(x)), inputs=gv.Box("n", low=0))
+    assert report.ok
+
+
+def test_nan_at_an_end_where_the_function_is_smooth_fails():
+    place = gv.At(np.array([0.0, 0.5]), low=0)
+    assert status(np.sin, lambda g, x: np.where(x == 0, np.nan, g * np.cos(x)), place) == "FAILS"
