@@ -19,7 +19,7 @@ Masks = dict[str, tuple[Array, ...]]  # by what they are of, ``outputs`` or ``en
 
 
 def outputs_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
-    """The outputs a hundredth of which is below the bar of a sum over all, so that nothing was seen of them.
+    """The outputs a hundredth of which is below the bar of a sum over all, so that little was seen of them.
 
     None where the gradient is not finite: then it is so for any cotangent, 0 included.
     """

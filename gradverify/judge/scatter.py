@@ -58,7 +58,7 @@ def _measured(answer: Answer) -> tuple[list[Array], list[Array], bool]:
 
 
 def response_of(answer: Answer, share: float) -> tuple[Array, ...]:
-    """What every entry changes by at most where each input and cotangent moves by this share of itself, either way."""
+    """The most that every entry changed by in a few moves of all inputs and cotangents by this share, either way."""
     key = "response", share
     if key not in answer.memo:
         rng, most = np.random.default_rng(20263), tuple(np.zeros(p.shape) for p in answer.parts)

@@ -9,6 +9,7 @@ rule gives are found, one for each way of choosing.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,7 +134,7 @@ def _note(record: Record, ufunc: np.ufunc, values: list[np.ndarray]) -> None:
 
 
 def _note_order(record: Record, name: str, values: np.ndarray) -> None:
-    """A tie along any axis is a boundary of sorting and of maxima."""
+    """A tie along any axis counts as a boundary of sorting and of maxima, also one that decides nothing."""
     for axis in range(values.ndim):
         ordered = np.sort(values, axis)
         if np.any(np.diff(ordered, axis=axis) == 0):
@@ -187,19 +188,29 @@ def boundaries(subject: Subject, x: Vectors) -> list[str] | None:
 
 
 def chain_rule_values(subject: Subject, x: Vectors, u: Vectors, v: Vectors, rng: np.random.Generator) -> list[float]:
-    """<v, f'(x) u> by the chain rule, for choices of a side at every tie; empty where that cannot be had.
+    """<v, f'(x) u> by the chain rule, for choices of a side at every tie; empty where that cannot be had."""
+    return [float(row[0]) for row in chain_rule_slopes(subject, x, [u], v, rng)]
 
-    First one side throughout, then the other, then at random.
+
+def chain_rule_slopes(
+    subject: Subject, x: Vectors, tangents: Sequence[Vectors], v: Vectors, rng: np.random.Generator
+) -> np.ndarray:
+    """A row for each choice of sides: what the chain rule gives along every tangent; no rows where it cannot be had.
+
+    First one side of comparisons throughout, then the other, then sides at random; maxima of many take any of them.
     """
-    moved_x = moved(x, u, 1j * STEP, np.complex128)
-    values = []
+    steps, rows = [moved(x, u, 1j * STEP, np.complex128) for u in tangents], []
     for share in (0.0, 1.0, *[0.5] * CHOICES):
-        out = _watched(subject, moved_x, Record(choose=rng, share=share))
-        if out is None or any(not np.iscomplexobj(o) for o in out):
-            return []
-        terms = (np.asarray(o).imag / STEP * w for o, w in zip(out, v, strict=True))
-        values.append(float(sum(np.sum(t) for t in terms)))
-    return values if all(np.isfinite(values)) else []
+        row, seed = [], int(rng.integers(2**32))
+        for step in steps:  # from the same seed the same sides are taken
+            out = _watched(subject, step, Record(choose=np.random.default_rng(seed), share=share))
+            if out is None or any(not np.iscomplexobj(o) for o in out):
+                return np.empty((0, len(steps)))
+            terms = (np.asarray(o).imag / STEP * w for o, w in zip(out, v, strict=True))
+            row.append(float(sum(np.sum(t) for t in terms)))
+        rows.append(row)
+    slopes = np.array(rows)
+    return slopes if np.all(np.isfinite(slopes)) else np.empty((0, len(steps)))
 
 
 def _watched(subject: Subject, x: Vectors, record: Record) -> tuple[Any, ...] | None:

@@ -10,7 +10,8 @@ from gradverify._method import Excuse
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Vectors
 from gradverify._verdict import Outcome
-from gradverify.kinks.look import CLOSE, SLIGHT
+from gradverify.kinks.chain import CLOSE
+from gradverify.kinks.look import SLIGHT
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, offsets
 
 

@@ -16,6 +16,7 @@ from gradverify._verdict import Outcome
 from gradverify.judge.rounding import MEASURED
 from gradverify.kinks.between import LEADS, SEARCHED, Slopes, between, is_a_neighbour, turned
 from gradverify.kinks.boundary import boundaries, chain_rule_values
+from gradverify.kinks.chain import CLOSE, or_the_chain_rule_s
 from gradverify.kinks.neighbours import judged_neighbours, refuted
 from gradverify.kinks.place import COUNT, NEAR, NEARER, Place, convention, finite, offsets, outside, ramps
 
@@ -25,8 +26,6 @@ SLIGHT = 1e-6  # of an entry's slope: the smallest jump worth a word
 FAINT = 1e-7  # of the largest slope, step for step: the same beside larger entries
 TURNS = 3  # other cotangents for which a claim at a kink must be valid too ...
 PAIRS = 2  # ... where no more slopes jump than this: ties of two, whose search is short
-ALONG = 4  # random directions in which the chain rule has to give what is claimed, beside every one that jumps
-CLOSE = 1e-9  # relative rounding of the chain rule's own value
 
 
 @np.errstate(all="ignore")
@@ -51,35 +50,8 @@ def look(place: Place, oracle: Any, quick: Any, rng: np.random.Generator, *, eve
             other = _turned(place, near, rng)
             found = _compared(*other, rng)
             if found.outcome is Outcome.DISAGREES:
-                return _or_the_chain_rule_s(*other, found, rng)
-    return _or_the_chain_rule_s(place, near, first, rng)
-
-
-def _or_the_chain_rule_s(
-    place: Place, near: list[tuple[Vectors, Array]], found: Excuse, rng: np.random.Generator
-) -> Excuse:
-    """The excuse; a claim outside the slopes nearby holds where the chain rule gives it, with a side at every tie.
-
-    So a ReLU of centred values has slope 0 where all are equal, whoever differentiates it, and no neighbour has.
-    Where slopes do not jump neighbours have shown what is right.
-    """
-    if found.outcome is not Outcome.DISAGREES or found.place is None or not (met := boundaries(place.f, place.x)):
-        return found
-    g = place.claim(place.x)
-    jumps = np.ptp(np.stack([gz for _, gz in near]), axis=0) * place.steps
-    jumping = np.flatnonzero(jumps > SHRINKS * jumps.max(initial=0.0))
-    if not jumping.size or not np.all(np.isfinite(g)):
-        return found
-    each = np.split(jumping, jumping.size) if jumping.size <= SEARCHED else []
-    for moved in (*each, *[jumping] * ALONG):
-        d = np.zeros(g.size)
-        d[moved] = (offsets(rng, g.size) * place.steps)[moved]
-        values = chain_rule_values(place.f, place.x, place.shaped(d), place.v, rng)
-        width = CLOSE * float(np.abs(g * d).sum())
-        if not values or not min(values) - width <= g @ d <= max(values) + width:
-            return found
-    note = f"outside the slopes nearby, and what the chain rule gives ({', '.join(met)}); right at all neighbours"
-    return replace(found, outcome=Outcome.AGREES, note=note, isolated=True, seen=place.judged)
+                return or_the_chain_rule_s(*other, found, rng)
+    return or_the_chain_rule_s(place, near, first, rng)
 
 
 def _jumping(near: list[tuple[Vectors, Array]]) -> int:

@@ -23,8 +23,9 @@ def pullback_is_accurate(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """pullback(x, v) loses no more digits than the rounding of x and v does
 
     The rule is held against itself: on copies of the same rounded inputs in the next wider type, or in 730 digits.
-    Granted are a few roundings of each entry, of |v||f| over its step, and of the inputs; not what the code is seen
-    to scatter by, which the law of the derivative grants. So a right formula that cancels FAILS this law alone.
+    Granted are a few roundings of the largest entry, of |v||f|, and of the inputs; not what the code is seen to scatter
+    by, which the law of the derivative grants. So a right formula that cancels FAILS this law alone, where no larger
+    entry stands beside what it loses.
     """
     found = _in_more_digits(f, x, v)
     yield equal(f.pullback(x, v), found, "digits are lost that the inputs have", scatter=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradverify as gv
+from gradverify.kinks.chain import in_hull
 
 RNG = np.random.default_rng(0)
 
@@ -135,3 +136,30 @@ def test_any_sign_up_to_1_does(slope):
 
     found = statuses(lambda x: np.abs(np.diff(x)).sum(), rule, np.full(5, 0.5), seeds=3)
     assert "FAILS" not in found
+
+
+@pytest.mark.parametrize(
+    ("slopes", "told"),
+    [
+        ((1, -1), "HOLDS"),
+        ((0, 0), "HOLDS"),
+        ((0.5, -0.5), "HOLDS"),
+        ((1, 1), "FAILS"),
+        ((1, 0), "FAILS"),
+        ((2, -2), "FAILS"),
+    ],
+)
+def test_both_sides_of_a_difference_at_0_take_opposite_slopes(slopes, told):
+    def rule(g, a, b):
+        return tuple(g * np.where(a == b, at, side * np.sign(a - b)) for at, side in zip(slopes, (1, -1), strict=True))
+
+    found = statuses(lambda a, b: np.abs(a - b), rule, (np.ones(3), np.ones(3)), seeds=4)
+    assert found == [told] * 4
+
+
+def test_a_plane_parts_what_is_no_mixture():
+    corners = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    for inside in ([0, 0], [0.5, 0.5], [1, 0], [-0.25, 0.1]):
+        assert in_hull(np.array(inside, float), corners)
+    for outside in ([0.51, 0.51], [1.001, 0], [-1, 0], [5, 5]):
+        assert not in_hull(np.array(outside, float), corners)
