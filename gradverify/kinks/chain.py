@@ -56,7 +56,7 @@ def _given(place: Place, g: Array, jumping: Array, rng: np.random.Generator) -> 
 
 
 def in_hull(target: Array, points: Array) -> bool:
-    """Does no plane part the target from the points? Sought by Frank and Wolfe's steps to the nearest mixture (1956)."""
+    """Does no plane part the target from the points? Sought by Frank and Wolfe's steps to the nearest mixture."""
     mixture, scale = points.mean(axis=0), float(np.abs(points).max(initial=0.0))
     for _ in range(TOWARDS):
         r = target - mixture
