@@ -26,6 +26,7 @@ PAIRS = {
     np.maximum, np.minimum, np.fmax, np.fmin,
     np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
 }  # fmt: skip
+CHOSEN = (np.maximum, np.minimum)  # of which many are reduced with a side taken
 AT_ZERO = {np.absolute, np.fabs, np.sign, np.heaviside}
 STEPS = {np.floor, np.ceil, np.rint, np.trunc, np.floor_divide, np.remainder}
 ORDERED = {
@@ -45,6 +46,10 @@ ORDERED = {
     np.percentile,
 }
 KNOTS = {np.interp: (0, 1), np.digitize: (0, 1), np.searchsorted: (1, 0)}  # which argument is sought among which
+
+
+class NoSide(Exception):
+    """No side of a tie can be taken by what orders numbers here."""
 
 
 @dataclass
@@ -70,7 +75,7 @@ class Watched(np.ndarray):
         plain = [np.asarray(i) for i in inputs]
         if method == "__call__":
             _note(self.record, ufunc, plain)
-        elif method in ("reduce", "accumulate") and ufunc in PAIRS:
+        elif ufunc in PAIRS and not (method == "reduce" and ufunc in CHOSEN and self.record.choose is not None):
             _note_order(self.record, ufunc.__name__, plain[0])
         if self.record.choose is not None and out is None:
             chosen = _chosen(self.record.choose, self.record.share, ufunc, method, plain, kwargs)
@@ -85,6 +90,8 @@ class Watched(np.ndarray):
         if func is np.clip and len(args) == 3 and not kwargs:
             low, high = (end if end is not None else np.inf * sign for end, sign in zip(args[1:], (-1, 1), strict=True))
             return np.minimum(np.maximum(args[0], low), high)
+        if func in (np.max, np.min) and self.record.choose is not None:
+            return _reduced(np.maximum if func is np.max else np.minimum, *args, **kwargs)
         if func in ORDERED and args:
             _note_order(self.record, func.__name__, np.asarray(args[0]))
         if func in KNOTS:
@@ -133,11 +140,21 @@ def _note(record: Record, ufunc: np.ufunc, values: list[np.ndarray]) -> None:
             record.met.append(ufunc.__name__)
 
 
+def _reduced(ufunc: np.ufunc, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Any:
+    """A maximum or minimum of many by the ufunc, which takes a side."""
+    return ufunc.reduce(a, axis=axis, keepdims=keepdims is True)
+
+
 def _note_order(record: Record, name: str, values: np.ndarray) -> None:
-    """A tie along any axis counts as a boundary of sorting and of maxima, also one that decides nothing."""
+    """A tie along any axis counts as a boundary of sorting and of maxima, also one that decides nothing.
+
+    Where sides are to be taken, what orders numbers by itself can take none.
+    """
     for axis in range(values.ndim):
-        ordered = np.sort(values, axis)
+        ordered = np.sort(values.real, axis)
         if np.any(np.diff(ordered, axis=axis) == 0):
+            if record.choose is not None:
+                raise NoSide(name)
             record.met.append(name)
             return
 
@@ -152,7 +169,7 @@ def _chosen(
 ) -> np.ndarray | None:
     """The ufunc on complex steps, ordered by real parts, with a side taken at random at every tie; None for others."""
     real = [v.real for v in values]
-    if method == "reduce" and ufunc in (np.maximum, np.minimum):
+    if method == "reduce" and ufunc in CHOSEN:
         axis = kwargs.get("axis", 0)
         flat = values[0].reshape(-1) if axis is None else np.moveaxis(values[0], axis, -1)
         sign = 1 if ufunc is np.maximum else -1

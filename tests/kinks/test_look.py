@@ -163,3 +163,19 @@ def test_a_plane_parts_what_is_no_mixture():
         assert in_hull(np.array(inside, float), corners)
     for outside in ([0.51, 0.51], [1.001, 0], [-1, 0], [5, 5]):
         assert not in_hull(np.array(outside, float), corners)
+
+
+@pytest.mark.parametrize("greatest", [lambda x: np.max(x, axis=-1), lambda x: x.max(-1), lambda x: np.sort(x)[..., -1]])
+@pytest.mark.parametrize(
+    ("share", "told"), [("all", "FAILS"), ("none", "FAILS"), ("shared", "HOLDS"), ("first", "HOLDS")]
+)
+def test_the_greatest_of_tied_ones_gives_a_slope_of_1_in_all(greatest, share, told):
+    x = np.array([[1.0, 1.0, 0.2], [0.7, 0.7, 0.7]])
+
+    def rule(g, x):
+        tied = x == x.max(-1, keepdims=True)
+        count, first = tied.sum(-1, keepdims=True), np.cumsum(tied, -1) == 1
+        weights = {"all": 1.0, "none": count == 1, "shared": 1 / count, "first": first}
+        return g[..., None] * tied * weights[share]
+
+    assert statuses(greatest, rule, x, seeds=3) == [told] * 3
