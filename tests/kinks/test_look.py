@@ -179,3 +179,24 @@ def test_the_greatest_of_tied_ones_gives_a_slope_of_1_in_all(greatest, share, to
         return g[..., None] * tied * weights[share]
 
     assert statuses(greatest, rule, x, seeds=3) == [told] * 3
+
+
+@pytest.mark.parametrize(("slope", "told"), [(1.5, "FAILS"), (-2, "FAILS"), (0, "HOLDS"), (1, "HOLDS")])
+def test_of_many_slopes_that_jump_those_furthest_outside_are_asked_about(slope, told):
+    def differences(x):
+        return x[1:] - x[:-1], x[:, 1:] - x[:, :-1]
+
+    def variation(x):
+        return sum(np.abs(d).sum() for d in differences(x))
+
+    def rule(g, x):
+        down, right = (np.where(d == 0, slope, np.sign(d)) for d in differences(x))
+        out = np.zeros_like(x)
+        out[1:] += down
+        out[:-1] -= down
+        out[:, 1:] += right
+        out[:, :-1] -= right
+        return g * out
+
+    found = statuses(variation, rule, np.full((6, 6), 0.5), seeds=3)
+    assert found == ["FAILS"] * 3 if told == "FAILS" else "FAILS" not in found
