@@ -70,15 +70,6 @@ class Place:
         kept = (p * (d != 0) if d.size else d for p, d in zip(u, self.doubted, strict=True))
         return replace(u, parts=tuple(kept))
 
-    def shaped(self, d: Array) -> Vectors:
-        """A tangent from its coordinates over the judged arguments."""
-        parts: list[Array] = [np.zeros(0)] * len(self.x)
-        start = 0
-        for k in self.judged:
-            parts[k] = d[start : start + self.x[k].size].reshape(self.x[k].shape)
-            start += self.x[k].size
-        return Vectors(tuple(parts))
-
     def along(self, i: int) -> Vectors:
         """One natural step of flat coordinate i."""
         k, index = self.entry(i)

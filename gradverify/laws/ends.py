@@ -16,6 +16,7 @@ from gradverify.kinks import boundaries, chain_rule_values
 DISTANCES = (2.0**-14, 2.0**-18)  # of the usual step: how far inside; both have to tend to the same
 NEARER = tuple(2.0**-k for k in (16, 22, 28, 34, 40))  # of it: at each the function itself has to side with the limit
 SETTLED = 0.01  # of the largest entry: a limit known to less than that says nothing, and less than that is not alleged
+ASKED = 4  # of those distances, beyond its rounding, before anything is alleged
 SIDES = 4  # times nearer to what the limit predicts than to what is claimed
 NOISE = 32  # roundings of |v||f| that the two have to be apart by, to be told apart
 NOT_JUDGED = "what lies at an end of its range is not judged"
@@ -27,7 +28,8 @@ def claims_at_ends(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
 
     The gradient at three points inside is extrapolated to the end, twice, from other distances and along other ways;
     where the two differ (a root, a norm at 0) nothing is claimed. What is not the limit is alleged where the function's
-    own one-sided differences side with the limit at every scale, and no choice at a tie gives it by the chain rule.
+    own one-sided differences side with the limit at every scale that its rounding leaves, four at least, and no choice
+    at a tie gives it by the chain rule.
     """
     inward = ends(f, x)
     if not inward:
@@ -74,15 +76,17 @@ def _excused(
             return f"{f.name} compares ({', '.join(met)})"
     y = f.values(x)
     size = sum(float(np.sum(np.abs(w.astype(np.float64) * p))) for w, p in zip(v, y, strict=True))
+    asked = 0
     for distance in NEARER:
         z = f.values(_moved(x, inward, distance))
         change = sum(float(np.sum(w * (p.astype(np.longdouble) - q))) for w, p, q in zip(v, z, y, strict=True))
         if distance * abs(limit - said) <= NOISE * float(np.finfo(np.float64).eps) * size:
             continue
+        asked += 1
         off = abs(change - distance * limit)
         if SIDES * off >= abs(change - distance * said) or SIDES * off >= distance * abs(limit):
             return "the function bends closer to the end than its gradient was followed"
-    return ""
+    return "" if asked >= ASKED else "the function's own rounding hides which way it goes there"
 
 
 def _moved(x: Vectors, inward: dict[int, Array], distance: float) -> Vectors:
@@ -119,12 +123,7 @@ def _pushed_limit(
 
 def _limit(f: Subject, x: Vectors, v: Vectors, k: int, way: Array, rng: np.random.Generator) -> tuple[Vectors, Array]:
     """The gradient extrapolated to the ends from 1, 2 and 3 steps inside, and what the last one changes of part k."""
-    step = way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)
-
-    def inside(count: int) -> Vectors:
-        moved = (x[k] + count * step).astype(x[k].dtype)
-        return f.pullback(replace(x, parts=(*x.parts[:k], moved, *x.parts[k + 1 :]), spare=frozenset()), v)
-
-    first, second, third = inside(1), inside(2), inside(3)
+    step = {k: way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)}
+    first, second, third = (f.pullback(_moved(x, step, count), v) for count in (1, 2, 3))
     curve = 3.0 * first - 3.0 * second + third
     return curve, np.abs(np.asarray(curve[k]) - np.asarray((2.0 * first - second)[k]))

@@ -146,3 +146,14 @@ def test_a_forward_rule_whose_slope_is_infinite_at_an_end_is_not_accused_there()
 def test_nan_at_an_end_where_the_function_is_smooth_fails():
     place = gv.At(np.array([0.0, 0.5]), low=0)
     assert status(np.sin, lambda g, x: np.where(x == 0, np.nan, g * np.cos(x)), place) == "FAILS"
+
+
+def test_where_rounding_hides_what_the_function_does_at_an_end_nothing_is_alleged():
+    """A bend at 1e-8 beside 1e6: the rule tends to 1 from inside, and only f could say that it is 0 at the end."""
+    report = gv.check(
+        lambda x: 1e6 + np.sqrt(x * x + 1e-16),
+        vjp=lambda g, x: g * x / np.sqrt(x * x + 1e-16),
+        inputs=gv.At(np.array([0.0, 0.5]), low=0),
+    )
+    assert report.status != "FAILS"
+    assert f"{NOT_JUDGED}: the function's own rounding hides" in str(report)
