@@ -24,15 +24,15 @@ def outputs_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
     None where the gradient is not finite: then it is so for any cotangent, 0 included.
     """
     values = trial.draw(0, judged)
-    y, v = trial.subject.forward(trial.x), values["v"]
+    y, v = trial.subject.forward(trial.x), values.v
     return _lost("outputs", list(zip(y, v, strict=True)), bar) if _finite(_gradient(trial, v)) else {}
 
 
 def entries_lost(trial: Trial, judged: tuple[int, ...], bar: float) -> Masks:
     """The entries whose share of a derivative along a direction is as small; those claimed to be 0 go with them."""
     values = trial.draw(0, judged)
-    g = _gradient(trial, values["v"])
-    pairs = [(p, d) if p.size and d.size else (np.zeros(0), np.zeros(0)) for p, d in zip(g, values["u"], strict=True)]
+    g = _gradient(trial, values.v)
+    pairs = [(p, d) if p.size and d.size else (np.zeros(0), np.zeros(0)) for p, d in zip(g, values.u, strict=True)]
     found = _lost("entries", pairs, bar) if _finite(g) else {}
     return {name: tuple(m | (p == 0) for m, (p, _) in zip(masks, pairs, strict=True)) for name, masks in found.items()}
 
@@ -42,7 +42,7 @@ def _gradient(trial: Trial, v: Vectors) -> Vectors:
 
 
 def _finite(g: Vectors) -> bool:
-    return all(bool(np.all(np.isfinite(run))) for p in g if p.size for (run,) in slices(p))
+    return all(bool(np.isfinite(run).all()) for p in g if p.size for (run,) in slices(p))
 
 
 def _lost(name: str, pairs: list[tuple[Array, Array]], bar: float) -> Masks:

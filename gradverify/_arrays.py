@@ -96,7 +96,9 @@ def _entries(a: Array, start: int, end: int) -> Array:
 
 def largest(a: Array) -> float:
     """The largest entry, NaN where one is, and 0 where none is larger or there is none."""
-    return float(np.max([np.max(run, initial=0.0) for (run,) in slices(a)]))
+    if a.size <= SLICE:
+        return float(np.asarray(a).max(initial=0.0))
+    return float(np.max([run.max(initial=0.0) for (run,) in slices(a)]))
 
 
 def furthest(a: Array) -> tuple[float, tuple[int, ...]]:

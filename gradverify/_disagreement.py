@@ -45,7 +45,10 @@ class Attempt:
 
     def values(self, number: int, oracle: Oracle) -> dict[str, Any]:
         """What the law is about, with the quantifiers of that number."""
-        drawn = self.trial.draw(number, self.judged) | {"f": self.trial.subject, "x": self.trial.x, "D": oracle}
+        fresh = self.trial.draw(number, self.judged)
+        asked = {"u", "v", *self.law.quantifiers} - {"f", "x", "D"}
+        drawn: dict[str, Any] = {name: getattr(fresh, name) for name in asked}
+        drawn |= {"f": self.trial.subject, "x": self.trial.x, "D": oracle}
         for name, kept in (("v", self.outputs), ("u", self.entries)):
             if kept:
                 parts = (p * mask if p.size else p for p, mask in zip(drawn[name], kept, strict=True))

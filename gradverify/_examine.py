@@ -223,7 +223,7 @@ class _Point:
     @cached_property
     def claimed(self) -> tuple[int, ...]:
         """Those of them for which the vjp answers a gradient."""
-        g = self.trial.subject.pullback(self.trial.x, self.trial.draw(0, self.smooth)["v"])
+        g = self.trial.subject.pullback(self.trial.x, self.trial.draw(0, self.smooth).v)
         return tuple(k for k in self.smooth if g[k].size)
 
 
@@ -292,7 +292,7 @@ def _same(y: Vectors, z: Vectors) -> bool:
 
 def _nonzero(point: _Point) -> tuple[int, ...]:
     """Where the value has no entry: the arguments whose gradient is not 0, as it must be."""
-    g = point.trial.subject.pullback(point.trial.x, point.trial.draw(0, point.smooth)["v"])
+    g = point.trial.subject.pullback(point.trial.x, point.trial.draw(0, point.smooth).v)
     return tuple(k for k in point.claimed if np.any(g[k]))
 
 

@@ -23,12 +23,14 @@ class Limits:
     subnormal: float
 
 
+@cache
 def is_floating(dtype: Any) -> bool:
     """Is this a type of real floating numbers?"""
     kind = np.dtype(dtype)
     return bool(kind.kind == "f" or kind.name == BFLOAT16)
 
 
+@cache
 def is_inexact(dtype: Any) -> bool:
     """Is this a type of real or complex floating numbers?"""
     return np.dtype(dtype).kind == "c" or is_floating(dtype)
@@ -49,6 +51,7 @@ def limits(dtype: Any) -> Limits:
     return Limits(float(info.eps), float(info.max), float(info.tiny), float(info.smallest_subnormal))
 
 
+@cache
 def unit(dtype: Any) -> float:
     """The spacing of numbers of this type next to 1; 0 for types that round nothing."""
     return limits(np.dtype(dtype)).eps if is_inexact(dtype) else 0.0

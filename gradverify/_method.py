@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from gradverify._law import Law
+from gradverify._quantifiers import Quantifiers
 from gradverify._subject import Subject
 from gradverify._tally import Budget
 from gradverify._vectors import CannotHere, Estimate, Vectors
@@ -50,7 +51,7 @@ class Trial:
     x: Vectors
     cell: str  # dtype and options in words
     where: str  # the kind of point, in words
-    draw: Callable[[int, tuple[int, ...]], dict[str, Any]]  # attempt, judged positions -> u v w a y
+    draw: Callable[[int, tuple[int, ...]], Quantifiers]  # of an attempt, for the positions that are judged
     seed: int = 0  # what the draws, and a witness, start from
     key: tuple[int, ...] = ()  # what tells these draws from those of other points of the same seed
 

@@ -96,7 +96,11 @@ class Subject:
         return self if self.memory is None else dataclasses.replace(self, memory=None)
 
     def _recalled(self, rule: str, given: tuple[Vectors, ...], ask: Callable[[], Vectors]) -> Vectors:
-        return ask() if self.memory is None else self.memory.recall(rule, given, repr(dict(self.at)), ask)
+        return (
+            ask()
+            if self.memory is None
+            else self.memory.recall(rule, given, repr(dict(self.at)) if self.at else "", ask)
+        )
 
     def forward(self, x: Vectors) -> Vectors:
         """The value at x, one part for each output. Raises Broken where the code does."""
@@ -156,7 +160,8 @@ class Subject:
         argument's usual size at least.
         """
         size = _size(self.forward(x), v, self.elsewhere(x, moves) if elsewhere else self.typical, 2 if scattered else 1)
-        return tuple(_over_steps(size, a, usual_step(a) if usual else 0.0) for a in x)
+        steps = zip(x.steps, x.usual_steps if usual else (0.0,) * len(x), strict=True)
+        return tuple(deferred(partial(_over, size, least), step) for step, least in steps)
 
     def elsewhere(self, x: Vectors, moves: tuple[int, ...]) -> float:
         """The size of the values where these arguments have other signs, and half to three halves of their sizes.
@@ -209,7 +214,7 @@ class Subject:
 
         def natural(**_: bool) -> tuple[Array, ...]:
             ratio = max(
-                (largest(deferred(lambda p, s: np.abs(p) / s, p, step_of(x[k]))) for k, p in enumerate(u) if p.size),
+                (largest(deferred(lambda p, s: np.abs(p) / s, p, x.steps[k])) for k, p in enumerate(u) if p.size),
                 default=1.0,
             )
             return tuple(ratio * np.abs(p) for p in self.forward(x))
@@ -315,9 +320,9 @@ def _size(y: Vectors, v: Vectors, typical: float, power: int) -> float:
         return float(sum(sum(weighed(*run) for run in slices(v[k], p)) for k, p in enumerate(y)) ** (1 / power))
 
 
-def _over_steps(size: float, a: Array, least: float) -> Array:
+def _over(size: float, least: float, step: Array) -> Array:
     """This size over every entry's step, which is no less than this."""
-    return deferred(lambda step: size / np.maximum(step, least), step_of(a))
+    return np.asarray(size / np.maximum(step, least))
 
 
 def ends(f: Subject, x: Vectors) -> dict[int, Array]:
@@ -331,33 +336,6 @@ def ends(f: Subject, x: Vectors) -> dict[int, Array]:
         if np.any(inward):
             out[k] = inward
     return out
-
-
-def step_of(a: Array) -> Array:
-    """The natural step of every entry: |a_i|, and at 0 the RMS of the others, 1 at most."""
-    usual = min(usual_step(a), 1.0) if any(not np.all(p) for (p,) in slices(a)) else 1.0
-
-    def step(p: Array) -> Array:
-        size = np.abs(p).astype(np.float64)
-        return np.where(size > 0, size, usual)
-
-    return deferred(step, a)
-
-
-def usual_step(a: Array) -> float:
-    """The RMS of the entries that are not 0; 1 where there are none."""
-    top = 0.0
-    for (p,) in slices(a):
-        size = np.abs(p).astype(np.float64)
-        top = max(top, float(size.max(initial=0.0, where=np.isfinite(size))))
-    if not top > 0:
-        return 1.0
-    count, total = 0, 0.0
-    for (p,) in slices(a):
-        size = np.abs(p).astype(np.float64)
-        others = size[(size > 0) & np.isfinite(size)]
-        count, total = count + others.size, total + float(np.sum((others / top) ** 2))
-    return top * float(np.sqrt(total / count))
 
 
 def coarsest(x: Vectors, positions: tuple[int, ...]) -> str:

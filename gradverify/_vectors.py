@@ -10,6 +10,7 @@ judge can measure that code's rounding where it matters.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,7 @@ import numpy as np
 
 from gradverify._arrays import Array, Wide, deferred, slices, wide
 from gradverify._floating import unit
+from gradverify._steps import step_of, usual_step
 
 LOW = ("float32", "float16", "bfloat16")  # types whose numbers float64 holds exactly
 EPS_WIDE = float(np.finfo(Wide).eps)
@@ -81,7 +83,7 @@ class Answer:
     largest: Callable[[], float] = lambda: 0.0  # the largest |f| that the answer was pulled back from
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    @property
+    @cached_property
     def eps(self) -> tuple[float, ...]:
         """The unit roundoff of each part: its own type's, or the coarsest input's if that is coarser."""
         return tuple(max(unit(p.dtype), unit(self.low)) for p in self.parts)
@@ -178,6 +180,16 @@ class Vectors:
         parts = tuple(p.astype(np.float64, order="K") if p.dtype.name in LOW else p for p in self)
         return Vectors(parts, bare=self.bare) if any(a is not b for a, b in zip(parts, self, strict=True)) else self
 
+    @cached_property
+    def usual_steps(self) -> tuple[float, ...]:
+        """The usual size of each part's entries: see ``usual_step``."""
+        return tuple(usual_step(p) for p in self)
+
+    @cached_property
+    def steps(self) -> tuple[Array, ...]:
+        """The natural step of every entry: see ``step_of``."""
+        return tuple(step_of(p, usual) for p, usual in zip(self, self.usual_steps, strict=True))
+
     def bars(self) -> tuple[Array, ...]:
         """The known error of every entry; zeros for exact vectors."""
         return self.error or tuple(np.broadcast_to(0.0, p.shape) for p in self.parts)
@@ -189,18 +201,19 @@ class Vectors:
             return Pairing(self, other)
         total, rounding, error = Wide(0), Wide(0), 0.0
         _match(self, other)
-        for a, b, e, e2 in zip(self.parts, other.parts, self.bars(), other.bars(), strict=True):
+        for k, (a, b) in enumerate(zip(self.parts, other.parts, strict=True)):
             if not a.size or not b.size:
                 continue
             _fit(a, b)
             sums, sizes = [], []
-            for p, q, ep, eq in slices(a, b, e, e2):
+            for p, q in slices(a, b):
                 terms = wide(p) * wide(q)
                 sums.append(terms.sum())
                 sizes.append(np.abs(terms).sum())
-                error += float((ep * np.abs(q)).sum() + (eq * np.abs(p)).sum())
-            total += np.sum(sums)
-            rounding += (2 + np.log2(a.size + 2)) * EPS_WIDE * np.sum(sizes)
+            for bars, parts in ((self.error, b), (other.error, a)):
+                error += sum(float((e * np.abs(p)).sum()) for e, p in slices(bars[k], parts)) if bars else 0.0
+            total += sum(sums)
+            rounding += (2 + math.log2(a.size + 2)) * EPS_WIDE * sum(sizes)
         if self.answers and other.answers:
             raise TypeError("an inner product of two answers is not linear in either; make one of them exact")
         answers = tuple(Weighed(w.answer, w.weight, other) for w in self.answers)

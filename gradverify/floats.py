@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from gradverify import kinks, opinions
-from gradverify._arrays import Array, deferred
+from gradverify._arrays import Array
 from gradverify._domain import At, Box, Domain
 from gradverify._floating import is_floating
 from gradverify._law import Law
 from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
-from gradverify._subject import Broken, Subject, ends, step_of, usual_step
+from gradverify._quantifiers import Cotangents, Quantifiers
+from gradverify._subject import Broken, Subject, ends
 from gradverify._tally import Budget
 from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
@@ -26,12 +27,9 @@ from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
 from gradverify.oracles.ladder import Ladder
-from gradverify.oracles.line import relaid, tangent
+from gradverify.oracles.line import relaid
 from gradverify.points import KINDS, Seeded, changed, plainest, point
 
-# Powers of two: v + a w is exact where v is short. Negative and large: it has w's sign turned at every entry.
-FACTORS = (-8.0, -16.0)
-GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
 FEW = 3  # options that are swept and told in full
 ENOUGH = 2.0**-10  # of a gap: an oracle with a bar below that settles it, for single entries too
 SEEDS = 8  # tried for quantifiers with which a witness fails
@@ -60,24 +58,18 @@ class Floats:
         remembering = dataclasses.replace(subject, memory=Memory())
 
         @latest(x.size)
-        def cotangents(attempt: int) -> dict[str, Any]:
-            return self._cotangents(remembering.forward(x), np.random.default_rng([seed, *key, attempt]), attempt)
+        def cotangents(attempt: int) -> Cotangents:
+            rng = np.random.default_rng([seed, *key, attempt])
+            return Cotangents(remembering.forward(x), rng, attempt % 2 == 1, self.cotangent)
 
-        def draw(attempt: int, judged: tuple[int, ...]) -> dict[str, Any]:
+        def draw(attempt: int, judged: tuple[int, ...]) -> Quantifiers:
+            def even() -> bool:
+                return attempt % 2 == 1 and self.oracle.trusts(remembering, x.higher)
+
             rng = np.random.default_rng([seed, *key, attempt, 1])
-            even = attempt % 2 == 1 and self.oracle.trusts(remembering, x.higher)
-            kept = _constrained(remembering, x, judged)
-            u = tangent(subject, x.higher, rng, judged, constrained=kept, even=even)
-            return {"u": u, "y": beside(subject, x, u), **cotangents(attempt)}
+            return Quantifiers(remembering, x, judged, rng, even, cotangents(attempt))
 
         return Trial(remembering, x, cell, where, draw, seed, key)
-
-    def _cotangents(self, y: Vectors, rng: np.random.Generator, attempt: int) -> dict[str, Any]:
-        """Fresh v, w and a for a value like y; v is the one that was fixed, if one was."""
-        v, w = cotangent(y, rng, short=attempt % 2 == 1), cotangent(y, rng, short=True)
-        if self.cotangent is not None:
-            v = Vectors(tuple(np.asarray(c, p.dtype) for c, p in zip(self.cotangent, y, strict=True)), bare=y.bare)
-        return {"v": v, "w": w, "a": FACTORS[int(rng.integers(len(FACTORS)))]}
 
     def given(self, subject: Subject, options: Mapping[str, Any], seed: int) -> Trial:
         """The one point of a domain in which every input is given."""
@@ -89,7 +81,7 @@ class Floats:
         if inward := {k: way for k, way in ends(subject, x).items() if kinds[k] == "real"}:
             parts = list(x.parts)
             for k, way in inward.items():
-                parts[k] = relaid((x[k] + way * INSIDE * usual_step(x[k])).astype(x[k].dtype), x[k])
+                parts[k] = relaid((x[k] + way * INSIDE * x.usual_steps[k]).astype(x[k].dtype), x[k])
             yield self.trial(subject, Vectors(tuple(parts)), "just inside the ends of its range", seed, (3,))
 
     def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:
@@ -242,48 +234,5 @@ def named(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
-    """A dense cotangent in the output's type: random signs, sizes between 1/2 and 3/2, so that every entry counts.
-
-    ``short`` ones are multiples of 1/8, so that sums of them stay exact; the others have three
-    decimals and so need every bit: a detour through a coarser type shows.
-    """
-    parts = []
-    for p in y:
-        v = rng.uniform(0.5, 1.5, p.shape)
-        v = np.round(GRID * v) / GRID if short else np.round(v, 3)
-        v = (rng.integers(0, 2, p.shape) * 2 - 1) * v
-        parts.append(np.asarray(v).astype(p.dtype if is_floating(p.dtype) else np.float64))
-    return Vectors(tuple(parts), bare=y.bare)
-
-
-def _sixteenth(a: Array, d: Array) -> Array:
-    return np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype)
-
-
-def beside(subject: Subject, x: Vectors, u: Vectors) -> Vectors:
-    """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
-    parts = tuple(relaid(deferred(_sixteenth, a, d), a) if d.size else a for a, d in zip(x, u, strict=True))
-    return Vectors(parts, bare=x.bare)
-
-
 def _given(subject: Subject) -> Vectors:
     return vectors([a.array for a in subject.domain.arguments.values()])  # type: ignore[union-attr]
-
-
-def _constrained(subject: Subject, x: Vectors, judged: tuple[int, ...]) -> bool:
-    """Must simplex arguments keep their sums? Only where the function refuses inputs off the simplex."""
-    kinds = tuple(subject.domain.arguments.values())
-    simplex = [k for k in judged if kinds[k].kind == "simplex"]
-    if not simplex:
-        return False
-    parts = list(x.parts)
-    for k in simplex:
-        parts[k] = (
-            x[k] + np.asarray(2.0**-8 * step_of(x[k]) * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)
-        ).astype(x[k].dtype)
-    try:
-        subject.forward(Vectors(tuple(parts)))
-    except Broken:
-        return True
-    return False

@@ -81,9 +81,9 @@ def judged(rule, seed):
     with_rule, by = Subject("f", np.sin, Domain({"x": At(X)}), vjp=rule), Floats()
     trial = by.given(with_rule, {}, seed)
     for attempt in range(2):
-        values = trial.draw(attempt, (0,)) | {"f": trial.subject, "x": trial.x, "D": by.oracle}
-        (claim,) = pullback_is_the_derivative(**values)
-        yield judge(claim), values["v"][0]
+        drawn = trial.draw(attempt, (0,))
+        (claim,) = pullback_is_the_derivative(f=trial.subject, x=trial.x, u=drawn.u, v=drawn.v, D=by.oracle)
+        yield judge(claim), drawn.v[0]
 
 
 @pytest.mark.parametrize("kind", ["one", "a pair that cancels"])

@@ -23,7 +23,7 @@ def trials(subject):
 def changes(mutant, subject) -> bool:
     """Does some answer at the points tried differ by more than rounding, or in shape or type?"""
     for trial in trials(subject):
-        v = trial.draw(0, subject.domain.smooth)["v"]
+        v = trial.draw(0, subject.domain.smooth).v
         try:
             right, wrong = subject.pullback(trial.x, v), mutant.pullback(trial.x, v)
         except Exception:

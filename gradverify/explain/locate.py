@@ -12,7 +12,7 @@ import numpy as np
 from gradverify._arrays import Array, deferred
 from gradverify._law import Law
 from gradverify._method import Excuse, Oracle, Trial
-from gradverify._subject import Broken, Subject, step_of
+from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.matrix import matrix_entry, output_name
@@ -126,7 +126,7 @@ def wrong_entry(
 
     entries = range(sum(y[k].size for k in judged))
     if g is not None and len(entries) > MANY:
-        first = worst([max(((k, _steepest(g[k], y[k])) for k in judged), key=lambda e: _size(g, y, *e))])
+        first = worst([max(((k, _steepest(g[k], y.steps[k])) for k in judged), key=lambda e: _size(g, y, *e))])
         if first is not None:
             return first
     rng = np.random.default_rng(1)
@@ -143,14 +143,14 @@ def wrong_entry(
     )
 
 
-def _steepest(g: Array, x: Array) -> tuple[int, ...]:
+def _steepest(g: Array, steps: Array) -> tuple[int, ...]:
     """The entry that a step changes the function by most, as the claim has it."""
-    sizes = np.asarray(deferred(lambda p, s: np.abs(p) * s, g, step_of(x)))
+    sizes = np.asarray(deferred(lambda p, s: np.abs(p) * s, g, steps))
     return tuple(int(n) for n in np.unravel_index(int(np.argmax(sizes)), sizes.shape))
 
 
 def _size(g: Vectors, x: Vectors, k: int, index: tuple[int, ...]) -> float:
-    return abs(float(g[k][index])) * float(step_of(x[k])[index])
+    return abs(float(g[k][index])) * float(x.steps[k][index])
 
 
 def _within(entries: range, start: int, size: int) -> range:
@@ -180,7 +180,7 @@ def _worst(
 def along(x: Vectors, k: int, index: tuple[int, ...]) -> Vectors:
     """One natural step of one entry."""
     part = np.zeros(x[k].shape)
-    part[index] = step_of(x[k])[index]
+    part[index] = x.steps[k][index]
     parts: list[Array] = [np.zeros(0)] * len(x)
     parts[k] = addable(x[k], part)
     return Vectors(tuple(parts))
@@ -195,7 +195,7 @@ def _mixture(x: Vectors, entries: range, starts: Mapping[int, int], rng: np.rand
         chosen = np.zeros(x[k].size)
         signs, sizes = rng.integers(0, 2, len(here)) * 2.0 - 1.0, rng.uniform(0.5, 1.5, len(here))
         chosen[here.start - start : here.stop - start] = signs * sizes
-        parts[k] = addable(x[k], chosen.reshape(x[k].shape) * step_of(x[k]))
+        parts[k] = addable(x[k], chosen.reshape(x[k].shape) * x.steps[k])
     return Vectors(tuple(parts))
 
 

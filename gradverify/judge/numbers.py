@@ -127,11 +127,11 @@ def effects(w: Weighed, k: int) -> tuple[float, float]:
     top = largest(deferred(np.abs, g))
     if not top > 0:
         return 0.0, 0.0
-    squares, fourths, steps, moved = np.zeros(4)
+    squares = fourths = steps = moved = 0.0
     for p, d in slices(g, u):
         part, along = (np.abs(wide(p)) / top) ** 2, np.abs(d)
-        squares, fourths = squares + float(np.sum(part)), fourths + float(np.sum(part**2))
-        steps, moved = steps + float(np.sum(part**2 * along)), moved + float(np.sum(part * along**2))
+        squares, fourths = squares + float(part.sum()), fourths + float((part**2).sum())
+        steps, moved = steps + float((part**2 * along).sum()), moved + float((part * along**2).sum())
     mean = squares / g.size
     largest_one, together = mean**0.25 * steps / fourths, moved**0.5
     return float(abs(w.weight) * top * largest_one), float(abs(w.weight) * top * together)
@@ -161,7 +161,7 @@ def _sight_along(
         if w.along is None:
             continue
         for k, (g, u) in enumerate(zip(w.answer.parts, w.along, strict=True)):
-            if not g.size or not u.size or not np.any(u):
+            if not g.size or not u.size or not u.any():
                 continue
             fault = max(FAULT, FAULT_EPS * w.answer.eps[k])
             with np.errstate(all="ignore"):

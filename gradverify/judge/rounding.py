@@ -19,7 +19,6 @@ import numpy as np
 from gradverify._arrays import Array, deferred, largest, slices
 from gradverify._chance import NOISE
 from gradverify._floating import is_floating, limits
-from gradverify._subject import step_of, usual_step
 from gradverify._vectors import Answer, Vectors
 from gradverify.judge.scatter import scatter_of
 from gradverify.judge.sizes import Sizes, by_chance_of, elsewhere_of, naturals_of
@@ -56,18 +55,19 @@ class Rounding:
         """For every entry."""
         seen = self._seen(answer)
         floors = self._floors(answer)
-        parts = zip(self._own(answer), seen, floors, strict=True)
+        none = [np.broadcast_to(0.0, p.shape) for p in answer.parts]
+        parts = ((o, seen.get(k, none[k]), floors.get(k, none[k])) for k, o in enumerate(self._own(answer)))
         return tuple(deferred(lambda o, s, f: o + np.maximum(s, f), *part) for part in parts)
 
     def along(self, answer: Answer, u: Vectors) -> float:
         """For the inner product with u, whose signs were drawn at random, independent of the answer, if it says so."""
-        total = 0.0
-        parts = zip(self._own(answer), self._seen(answer), self._floors(answer), u, strict=True)
-        for k, (own, seen, floor, d) in enumerate(parts):
+        total, seen, floors = 0.0, self._seen(answer), self._floors(answer)
+        for k, (own, d) in enumerate(zip(self._own(answer), u, strict=True)):
             if d.size and own.size:
                 total += together(_moved(own, d), CHANCE if u.random else np.inf)
-                total += together(_moved(seen, d), SCATTERED if u.random else np.inf) if self.measured else 0.0
-                total += min(d.size, MANY) * largest(_moved(_over_usual_steps(answer, k, floor), d))
+                total += together(_moved(seen[k], d), SCATTERED if u.random else np.inf) if k in seen else 0.0
+                if k in floors:
+                    total += min(d.size, MANY) * largest(_moved(_over_usual_steps(answer, k, floors[k]), d))
         return total
 
     def _own(self, answer: Answer) -> tuple[Array, ...]:
@@ -84,29 +84,25 @@ class Rounding:
             out.append(deferred(partial(_counted, count * eps + share, least), part))
         return tuple(out)
 
-    def _floors(self, answer: Answer) -> tuple[Array, ...]:
+    def _floors(self, answer: Answer) -> Sizes:
         sizes = self.sizes(answer) if self.sizes is not None else {}
-        parts = enumerate(zip(answer.parts, answer.eps, strict=True))
-        return tuple(
-            deferred(partial(_floor, self.floor * eps), sizes[k]) if k in sizes else np.broadcast_to(0.0, p.shape)
-            for k, (p, eps) in parts
-        )
+        return {k: deferred(partial(_floor, self.floor * answer.eps[k]), size) for k, size in sizes.items()}
 
-    def _seen(self, answer: Answer) -> tuple[Array, ...]:
+    def _seen(self, answer: Answer) -> Sizes:
         if not self.measured or self.sizes is None:
-            return tuple(np.broadcast_to(0.0, p.shape) for p in answer.parts)
+            return {}
         sigma, response, lost = scatter_of(answer)
-        sizes, out = self.sizes(answer), []
+        sizes, out = self.sizes(answer), {}
         for k, part in enumerate(answer.parts):
             eps = answer.eps[k]
             natural = sizes.get(k, np.broadcast_to(0.0, part.shape))
             within = partial(_capped, CAP * eps if self.capped and not lost else np.inf)
-            out.append(deferred(within, part, natural, sigma[k], response[k]))
-        return tuple(out)
+            out[k] = deferred(within, part, natural, sigma[k], response[k])
+        return out
 
 
 def _floor(times: float, natural: Array) -> Array:
-    return np.asarray(times * np.nan_to_num(natural, nan=0.0, posinf=0.0))
+    return times * np.where(np.isfinite(natural), natural, 0.0)
 
 
 def _capped(cap: float, part: Array, natural: Array, sigma: Array, response: Array) -> Array:
@@ -120,8 +116,8 @@ def _over_usual_steps(answer: Answer, k: int, floor: Array) -> Array:
     """The floors over steps of the argument's usual size at least: small entries moved as far as others are no more."""
     if k >= len(answer.x) or answer.x[k].shape != floor.shape:
         return floor
-    usual = usual_step(answer.x[k])
-    return deferred(lambda f, s: f * (s / np.maximum(s, usual)), floor, step_of(answer.x[k]))
+    usual = answer.x.usual_steps[k]
+    return deferred(lambda f, s: f * (s / np.maximum(s, usual)), floor, answer.x.steps[k])
 
 
 def _moved(bars: Array, u: Array) -> Array:

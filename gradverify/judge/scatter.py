@@ -13,7 +13,7 @@ import numpy as np
 
 from gradverify._arrays import Array, deferred, wide
 from gradverify._floating import is_floating, unit
-from gradverify._subject import Broken, step_of
+from gradverify._subject import Broken
 from gradverify._vectors import Answer, Vectors
 
 BASES = 3  # points beside x on whose lines scatter is measured
@@ -108,9 +108,7 @@ def _beside(answer: Answer, distance: float, rng: np.random.Generator) -> Vector
         low, high = (np.asarray(end, np.float64) for end in answer.bounds(k))
         with np.errstate(all="ignore"):
             room = np.maximum(np.minimum(a - low, high - a), 0) / 4
-            step = np.minimum(
-                distance * step_of(x[k]) * rng.uniform(0.5, 1.5, a.shape), np.where(room > 0, room, np.inf)
-            )
+            step = np.minimum(distance * x.steps[k] * rng.uniform(0.5, 1.5, a.shape), np.where(room > 0, room, np.inf))
         sign = np.where(a <= low, 1, np.where(a >= high, -1, rng.integers(0, 2, a.shape) * 2 - 1))
         parts[k] = _as(a + sign * step, x[k])
     return Vectors(tuple(parts), bare=x.bare)

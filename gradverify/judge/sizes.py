@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gradverify._arrays import Array, deferred, largest
-from gradverify._subject import Broken, step_of
+from gradverify._subject import Broken
 from gradverify._vectors import Answer
 
 Sizes = dict[int, Array]  # by the part of the answer; none for parts without entries
@@ -52,4 +52,4 @@ def by_chance_elsewhere_of(answer: Answer, *, usual: bool = True) -> Sizes:
 
 def size_of(answer: Answer, sizes: Callable[[Answer], Sizes] = elsewhere_of) -> float:
     """|v||f|, here or elsewhere: what was summed, before it is divided by any step."""
-    return max((largest(deferred(np.multiply, n, step_of(answer.x[k]))) for k, n in sizes(answer).items()), default=0.0)
+    return max((largest(deferred(np.multiply, n, answer.x.steps[k])) for k, n in sizes(answer).items()), default=0.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradverify._arrays import Array
 from gradverify._method import Excuse
-from gradverify._subject import Broken, Subject, step_of
+from gradverify._subject import Broken, Subject
 from gradverify._vectors import Vectors
 from gradverify._verdict import Outcome
 from gradverify.oracles.line import relaid, tangent
@@ -39,14 +39,14 @@ class Place:
     @property
     def steps(self) -> Array:
         """The natural step of every coordinate."""
-        return np.concatenate([step_of(self.x[k]).ravel() for k in self.judged])
+        return np.concatenate([self.x.steps[k].ravel() for k in self.judged])
 
     def beside(self, distance: float, offset: Array) -> Vectors:
         """x moved by ``distance * offset`` natural steps, turned round where that would leave the domain."""
         parts, start = list(self.x.parts), 0
         for k in self.judged:
             a = self.x[k]
-            d = distance * (offset[start : start + a.size].reshape(a.shape) * step_of(a))
+            d = distance * (offset[start : start + a.size].reshape(a.shape) * self.x.steps[k])
             start += a.size
             low, high = (np.asarray(b, np.float64) for b in self.f.domain.bounds(k))
             d = np.where((a + d < low) | (a + d > high), -d, d)

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradverify._arrays import Array, largest
 from gradverify._claim import Claim, equal
-from gradverify._subject import Broken, Subject, ends, usual_step
+from gradverify._subject import Broken, Subject, ends
 from gradverify._vectors import Estimate, Vectors
 from gradverify.kinks import boundaries, chain_rule_values
 
@@ -51,7 +51,7 @@ def _claim(f: Subject, x: Vectors, v: Vectors, k: int, way: Array) -> Claim:
     lost = f"{NOT_JUDGED} where its gradient has no limit" if np.any((way != 0) & ~known) else ""
     with np.errstate(all="ignore"):
         off = known & ~(np.abs(g[k] - here) <= SETTLED * top)
-        step = np.where(off, way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape), 0.0)
+        step = np.where(off, way * x.usual_steps[k] * rng.uniform(0.5, 1.5, way.shape), 0.0)
         said, limit = (float(np.sum(np.where(off, p, 0.0) * step)) for p in (g[k], here))
     if np.any(off) and (why := _excused(f, x, v, {k: step}, said, limit, rng)):
         known, off, lost = known & ~off, np.zeros_like(off), f"{NOT_JUDGED}: {why}"
@@ -98,7 +98,7 @@ def pushed_at_ends(f: Subject, x: Vectors, v: Vectors) -> Iterator[Claim]:
     """The same of a forward rule, along one direction that moves what lies at an end, an argument at a time."""
     rng = np.random.default_rng(20265)
     for k, way in ends(f, x).items():
-        step = {k: way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)}
+        step = {k: way * x.usual_steps[k] * rng.uniform(0.5, 1.5, way.shape)}
         u = Vectors(tuple(step.get(j, np.zeros(0)) for j in range(len(x))))
         try:
             claimed = f.pushforward(x, u).inner(v)
@@ -123,7 +123,7 @@ def _pushed_limit(
 
 def _limit(f: Subject, x: Vectors, v: Vectors, k: int, way: Array, rng: np.random.Generator) -> tuple[Vectors, Array]:
     """The gradient extrapolated to the ends from 1, 2 and 3 steps inside, and what the last one changes of part k."""
-    step = {k: way * usual_step(x[k]) * rng.uniform(0.5, 1.5, way.shape)}
+    step = {k: way * x.usual_steps[k] * rng.uniform(0.5, 1.5, way.shape)}
     first, second, third = (f.pullback(_moved(x, step, count), v) for count in (1, 2, 3))
     curve = 3.0 * first - 3.0 * second + third
     return curve, np.abs(np.asarray(curve[k]) - np.asarray((2.0 * first - second)[k]))

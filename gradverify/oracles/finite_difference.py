@@ -105,7 +105,7 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
     dtype = KINDS[kind]
 
     def phi(t: float) -> Array:
-        return line(t, dtype).astype(dtype)
+        return line(t, dtype).astype(dtype, copy=False)
 
     f0 = line.f0 if _already(line, dtype) else flat(line.subject.values(at_zero(line, dtype)), dtype).astype(dtype)
     moved, reach = np.zeros(f0.shape, bool), max((largest(np.abs(d)) for d in line.u if d.size), default=0.0)

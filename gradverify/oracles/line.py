@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradverify._arrays import Array, deferred
-from gradverify._subject import Broken, Subject, step_of, usual_step
+from gradverify._subject import Broken, Subject
 from gradverify._vectors import Vectors
 
 
@@ -37,7 +37,7 @@ def moved(x: Vectors, u: Vectors, t: Any, kind: Any = None) -> Vectors:
     """x + t u in the type ``kind`` (default: x's own); parts without a tangent are x's own arrays, untouched."""
     parts, spare = [], set()
     for k, (a, d) in enumerate(zip(x, u, strict=True)):
-        if not d.size or not np.any(d):
+        if not d.size or not d.any():
             parts.append(a if kind is None or a.dtype.kind not in "f" or not d.size else a.astype(kind))
             continue
         wide = np.longdouble if a.dtype != np.float64 or kind is np.longdouble else np.float64
@@ -50,7 +50,8 @@ def _step(t: Any, inside: Any, kind: Any) -> Callable[[Array, Array], Array]:
     """a + t d, added in the one type and answered in the other."""
 
     def step(a: Array, d: Array) -> Array:
-        return np.asarray(a.astype(inside) + np.asarray(t, inside) * d.astype(inside)).astype(kind, copy=False)
+        wide, way = a.astype(inside, copy=False), d.astype(inside, copy=False)
+        return np.asarray(wide + np.asarray(t, inside) * way).astype(kind, copy=False)
 
     return step
 
@@ -96,9 +97,8 @@ def tangent(
         if k not in positions:
             parts.append(np.zeros(0))
             continue
-        low, high = (np.broadcast_to(np.asarray(b, np.float64), a.shape) for b in subject.domain.bounds(k))
-        steps = np.broadcast_to(usual_step(a), a.shape) if even else step_of(a)
-        u = np.asarray(deferred(partial(_drawn, rng), a, steps, low, high))
+        steps = np.broadcast_to(x.usual_steps[k], a.shape) if even else x.steps[k]
+        u = np.asarray(deferred(partial(_drawn, rng), a, steps, *_ends(subject, a, k)))
         if kinds[k].kind == "simplex" and constrained:
             parts.append(along_simplex(a, rng))
             continue
@@ -108,12 +108,22 @@ def tangent(
     return Vectors(tuple(parts), random=True)
 
 
-def _drawn(rng: np.random.Generator, a: Array, steps: Array, low: Array, high: Array) -> Array:
-    """Steps of random signs and sizes, at most a quarter of the way to a bound."""
+def _ends(subject: Subject, a: Array, k: int) -> tuple[Array, ...]:
+    """The least and the greatest value of every entry; nothing where none has any."""
+    low, high = (np.asarray(end, np.float64) for end in subject.domain.bounds(k))
+    if (low == -np.inf).all() and (high == np.inf).all():
+        return ()
+    return np.broadcast_to(low, a.shape), np.broadcast_to(high, a.shape)
+
+
+def _drawn(rng: np.random.Generator, a: Array, steps: Array, *ends: Array) -> Array:
+    """Steps of random signs and sizes, at most a quarter of the way to an end."""
     signs = rng.integers(0, 2, a.shape) * 2.0 - 1.0
-    with np.errstate(all="ignore"):
-        room = np.maximum(np.minimum(a.astype(np.float64) - low, high - a.astype(np.float64)), 0) / 4
-    return np.asarray(np.minimum(steps, room / 1.5) * signs * rng.uniform(0.5, 1.5, a.shape))
+    if ends:
+        with np.errstate(all="ignore"):
+            room = np.maximum(np.minimum(a.astype(np.float64) - ends[0], ends[1] - a.astype(np.float64)), 0) / 4
+        steps = np.minimum(steps, room / 1.5)
+    return np.asarray(steps * signs * rng.uniform(0.5, 1.5, a.shape))
 
 
 def along_simplex(a: Array, rng: np.random.Generator) -> Array:

@@ -1,0 +1,122 @@
+"""The quantifiers of one attempt, fresh from a seed: a tangent, cotangents, a number, and a point beside x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradverify._arrays import Array, deferred
+from gradverify._floating import is_floating
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import Vectors
+from gradverify.oracles.line import relaid, tangent
+
+# Powers of two: v + a w is exact where v is short. Negative and large: it has w's sign turned at every entry.
+FACTORS = (-8.0, -16.0)
+GRID = 8  # short cotangents are multiples of 1/8 below 2: four bits and a sign
+
+
+@dataclass(frozen=True)
+class Cotangents:
+    """v, w and a for a value like ``y``, the same in whatever order they are asked for; v is ``fixed``, if it was."""
+
+    y: Vectors
+    rng: np.random.Generator
+    short: bool
+    fixed: tuple[Any, ...] | None = None
+
+    @cached_property
+    def v(self) -> Vectors:
+        """Dense, with every bit in use unless ``short``."""
+        drawn = cotangent(self.y, self.rng, short=self.short)
+        if self.fixed is None:
+            return drawn
+        parts = (np.asarray(c, p.dtype) for c, p in zip(self.fixed, self.y, strict=True))
+        return Vectors(tuple(parts), bare=self.y.bare)
+
+    @cached_property
+    def others(self) -> tuple[Vectors, float]:
+        """w and a, which come after v."""
+        _ = self.v
+        return cotangent(self.y, self.rng, short=True), FACTORS[int(self.rng.integers(len(FACTORS)))]
+
+
+@dataclass(frozen=True)
+class Quantifiers:
+    """What a law at ``x`` may ask for, drawn when it is; ``even`` says whether the tangent's steps are alike."""
+
+    subject: Subject
+    x: Vectors
+    judged: tuple[int, ...]
+    rng: np.random.Generator
+    even: Callable[[], bool]
+    cotangents: Cotangents
+
+    @cached_property
+    def u(self) -> Vectors:
+        """A tangent that moves the arguments judged."""
+        kept = _constrained(self.subject, self.x, self.judged)
+        return tangent(self.subject, self.x.higher, self.rng, self.judged, constrained=kept, even=self.even())
+
+    @cached_property
+    def y(self) -> Vectors:
+        """x moved by a sixteenth of the tangent, in its own type; other arguments stay."""
+        pairs = zip(self.x, self.u, strict=True)
+        parts = tuple(relaid(deferred(_sixteenth, a, d), a) if d.size else a for a, d in pairs)
+        return Vectors(parts, bare=self.x.bare)
+
+    @property
+    def v(self) -> Vectors:
+        """A cotangent."""
+        return self.cotangents.v
+
+    @property
+    def w(self) -> Vectors:
+        """Another cotangent, whose sums with v are exact."""
+        return self.cotangents.others[0]
+
+    @property
+    def a(self) -> float:
+        """A number that turns the sign of v + a w."""
+        return self.cotangents.others[1]
+
+
+def cotangent(y: Vectors, rng: np.random.Generator, *, short: bool) -> Vectors:
+    """A dense cotangent in the output's type: random signs, sizes between 1/2 and 3/2, so that every entry counts.
+
+    ``short`` ones are multiples of 1/8, so that sums of them stay exact; the others have three
+    decimals and so need every bit: a detour through a coarser type shows.
+    """
+    parts = []
+    for p in y:
+        v = rng.uniform(0.5, 1.5, p.shape)
+        v = np.round(GRID * v) / GRID if short else np.round(v, 3)
+        v = (rng.integers(0, 2, p.shape) * 2 - 1) * v
+        parts.append(np.asarray(v).astype(p.dtype if is_floating(p.dtype) else np.float64))
+    return Vectors(tuple(parts), bare=y.bare)
+
+
+def _sixteenth(a: Array, d: Array) -> Array:
+    return np.asarray(a + (d / 16).astype(a.dtype)).astype(a.dtype)
+
+
+def _constrained(subject: Subject, x: Vectors, judged: tuple[int, ...]) -> bool:
+    """Must simplex arguments keep their sums? Only where the function refuses inputs off the simplex."""
+    kinds = tuple(subject.domain.arguments.values())
+    simplex = [k for k in judged if kinds[k].kind == "simplex"]
+    if not simplex:
+        return False
+    parts = list(x.parts)
+    for k in simplex:
+        parts[k] = (
+            x[k] + np.asarray(2.0**-8 * x.steps[k] * np.arange(x[k].size).reshape(x[k].shape), x[k].dtype)
+        ).astype(x[k].dtype)
+    try:
+        subject.forward(Vectors(tuple(parts)))
+    except Broken:
+        return True
+    return False
