@@ -10,6 +10,7 @@ import numpy as np
 
 from gradverify._errors import Misuse
 
+LOW = ("float32", "float16", "bfloat16")  # types whose numbers float64 holds exactly
 BFLOAT16 = "bfloat16"  # ml_dtypes registers it with NumPy, as a type of kind V
 
 
@@ -36,6 +37,13 @@ def is_inexact(dtype: Any) -> bool:
     return np.dtype(dtype).kind == "c" or is_floating(dtype)
 
 
+@cache
+def is_low(dtype: Any) -> bool:
+    """Is this a floating type whose numbers float64 holds exactly, and in which it has more?"""
+    return np.dtype(dtype).name in LOW
+
+
+@cache
 def is_number(dtype: Any) -> bool:
     """Is this a type of numbers at all, booleans included?"""
     return np.dtype(dtype).kind in "iub" or is_inexact(dtype)

@@ -108,7 +108,8 @@ class Subject:
 
     def values(self, x: Vectors) -> tuple[Array, ...]:
         """The bare numbers of the value at x, asked for and not kept: an oracle hardly comes to a point twice."""
-        return outputs(self.name, self.observe("value", x)[0]).parts
+        out = self.observe("value", x)[0]
+        return tuple(_read(self.name, o) for o in (out if isinstance(out, tuple | list) else (out,)))
 
     def _forward(self, x: Vectors) -> Vectors:
         y = outputs(self.name, self.observe("value", x)[0])

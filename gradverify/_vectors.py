@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from gradverify._arrays import Array, Wide, deferred, slices, wide
-from gradverify._floating import unit
+from gradverify._floating import is_low, unit
 from gradverify._steps import step_of, usual_step
 
-LOW = ("float32", "float16", "bfloat16")  # types whose numbers float64 holds exactly
 EPS_WIDE = float(np.finfo(Wide).eps)
 
 
@@ -177,7 +176,7 @@ class Vectors:
     @cached_property
     def higher(self) -> Vectors:
         """The same numbers, floating parts at least in float64; the vectors themselves where nothing is lower."""
-        parts = tuple(p.astype(np.float64, order="K") if p.dtype.name in LOW else p for p in self)
+        parts = tuple(p.astype(np.float64, order="K") if is_low(p.dtype) else p for p in self)
         return Vectors(parts, bare=self.bare) if any(a is not b for a, b in zip(parts, self, strict=True)) else self
 
     @cached_property

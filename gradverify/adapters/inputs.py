@@ -168,6 +168,8 @@ def swept(
         parameters = list(inspect.signature(f).parameters.values())[taken:]
     except (TypeError, ValueError):
         return {}
+    if not parameters:
+        return {}
     try:
         hints = typing.get_type_hints(f)
     except Exception:  # names that exist for a type checker only

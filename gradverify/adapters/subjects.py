@@ -81,7 +81,8 @@ def subjects_of(f: Any, rules: Mapping[str, Any], request: Request) -> tuple[lis
         domain = _domain(f, claimed, label, request, notes)
         given.require_a_float(domain)
         made = [_completed(s, f, claimed, request, notes) for s in _made(f, claimed, label, domain, request)]
-    return _in_halves([replace(s, setup=request.setup) for s in made], request, notes), notes
+    made = [replace(s, setup=request.setup) for s in made] if request.setup else made
+    return _in_halves(made, request, notes), notes
 
 
 def _in_halves(subjects: list[Subject], request: Request, notes: list[str]) -> list[Subject]:

@@ -28,8 +28,8 @@ def judge(claim: Claim) -> Judgement:
             found = weighed_up(claim, claim.left, claim.right, rounding)
             if not found.gap > found.bar or math.isinf(found.gap):
                 break
-        agrees = found.outcome is Outcome.AGREES
-        return replace(found, note=found.note or claim.remark) if agrees else found
+        remarked = claim.remark and not found.note and found.outcome is Outcome.AGREES
+        return replace(found, note=claim.remark) if remarked else found
     raise TypeError(
         "a claim compares two Vectors or two Estimates, "
         f"not {type(claim.left).__name__} with {type(claim.right).__name__}"

@@ -35,13 +35,14 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
         gap = left.value - right.value if claim.relation == "at most" else abs(left.value - right.value)
     if not math.isfinite(left.value):
         return _not_finite(left, right)
-    terms = [t for w in weighed for t in _terms(w).values()]
-    limit = max(right.refutes, right.share * max(right.scale, sum(terms)))
+    terms = tuple(map(_terms, weighed))
+    size = sum(t for of_one in terms for t in of_one.values())
+    limit = max(right.refutes, right.share * max(right.scale, size))
     own = bar
     if right.source and gap > SUSPICIOUS * max(bar, limit):  # its own rounding may be what counts
         own = max(own, left.error + right.error + sum(_rounding_along(w, MEASURED) for w in weighed))
     sizes = elsewhere_of if rounding is ELSEWHERE else naturals_of
-    sight, smallest = _sight_along(weighed, bar, own, right, sizes)
+    sight, smallest = _sight_along(weighed, terms, bar, own, right, sizes)
     if not weighed:
         sharp = bar == 0.0 or bar <= FAULT * max(abs(left.value), abs(right.value))
         sight = {-1: "decisive" if sharp else "blunt"}
@@ -52,7 +53,8 @@ def weighed_up(claim: Claim, left: Estimate, right: Estimate, rounding: Rounding
         return replace(found, sight=dict.fromkeys(sight, "zero"), smallest={})
     if gap <= bar:
         if any(s != "blunt" for s in sight.values()):
-            return replace(found, note=_lost(gap, sum(terms), weighed) if right.source else "")
+            note = _lost(gap, size, weighed) if right.source else ""
+            return replace(found, note=note) if note else found
         reason = f"the error bar {bar:.1e} is too wide to have seen a mistake"
         return replace(found, outcome=Outcome.BLUNT, reason=reason)
     excuse = _blunt_oracle(left, right, gap, limit, weighed)
@@ -146,6 +148,7 @@ def _rounding_along(w: Weighed, rounding: Rounding) -> float:
 
 def _sight_along(
     weighed: tuple[Weighed, ...],
+    terms: tuple[dict[int, float], ...],
     bar: float,
     own: float,
     right: Estimate,
@@ -157,7 +160,7 @@ def _sight_along(
     """
     sight: dict[int, str] = {}
     smallest: dict[int, Least] = {}
-    for w in weighed:
+    for w, sizes_of_terms in zip(weighed, terms, strict=True):
         if w.along is None:
             continue
         for k, (g, u) in enumerate(zip(w.answer.parts, w.along, strict=True)):
@@ -169,7 +172,7 @@ def _sight_along(
             if top > 0:
                 seen = bar < fault * top
                 if seen:
-                    limit = max(right.refutes, right.share * _terms(w)[k])
+                    limit = max(right.refutes, right.share * sizes_of_terms[k])
                     entry, norm = effects(w, k)
                     if entry > 0 and norm > 0:
                         pairs = zip(CONFIRMED, LIMITED, strict=True)

@@ -36,8 +36,9 @@ def raw(line: Line) -> Array | CannotHere:
     if got.shape != line.f0.shape:
         return CannotHere("complex step: the function answers complex inputs in another shape")
     slope = got.imag / H
-    close = np.abs(got.real - line.f0) <= SAME * np.abs(line.f0) + SAME**2 * np.max(np.abs(line.f0), initial=0.0)
-    if not np.all(np.isfinite(slope)) or not np.all(close):
+    size = np.abs(line.f0)
+    close = np.abs(got.real - line.f0) <= SAME * size + SAME**2 * size.max(initial=0.0)
+    if not (close & np.isfinite(slope)).all():
         return CannotHere("complex step: the function answers complex inputs with other values")
     return slope
 
@@ -68,13 +69,14 @@ def self_test(line: Line, slope: Array, weight: Array) -> bool:
 
     To refute takes two blocks running: one alone may lie by chance, where the function repeats itself.
     """
+    matters = weight > 0
     confirmed, refuted = np.zeros(slope.shape, bool), np.zeros(slope.shape, int)
     for b in blocks(line, "float64"):
         confirmed |= confirms(b, slope)
         refuted = np.where(refutes(b, slope), refuted + 1, 0)
-        if np.any(refuted[weight > 0] >= 2):
+        if (refuted[matters] >= 2).any():
             return False
-        if not np.any(refuted[weight > 0]) and confirmed[weight > 0].all():
+        if not refuted[matters].any() and confirmed[matters].all():
             return True
     return False
 
