@@ -23,6 +23,8 @@ ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes s
 # A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
 CONFIRMED = Least(8.0, 9.0)  # times the rounding that a first look grants, what a second look mostly confirms ...
 LIMITED = Least(4.0, 3.0)  # ... and times the least gap that its oracle can confirm
+# Which entry is the largest depends on the cotangent: what is told is twice as much, where that is still little.
+CAUTION, LITTLE = 2.0, 5e-10
 LONE = ("complex step",)  # the oracles that ALONE is about
 UNDERFLOW = float(np.finfo(np.float64).tiny) ** 0.5  # derivatives below this are taken for 0: their products vanish
 
@@ -139,6 +141,11 @@ def effects(w: Weighed, k: int) -> tuple[float, float]:
     return float(abs(w.weight) * top * largest_one), float(abs(w.weight) * top * together)
 
 
+def _cautious(least: float) -> float:
+    """What is told of a least mistake worked out along one direction and cotangent."""
+    return max(least, min(CAUTION * least, LITTLE))
+
+
 def _rounding_along(w: Weighed, rounding: Rounding) -> float:
     if w.along is None:
         return 0.0
@@ -177,7 +184,7 @@ def _sight_along(
                     if entry > 0 and norm > 0:
                         pairs = zip(CONFIRMED, LIMITED, strict=True)
                         one, alike = (float(max(c * own, d * limit)) for c, d in pairs)
-                        least = Least(one / entry, alike / norm)
+                        least = Least(_cautious(one / entry), _cautious(alike / norm))
                         smallest[k] = least.worse(smallest.get(k, ALL_SEEN))
             else:
                 seen = False
