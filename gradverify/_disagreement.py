@@ -16,7 +16,7 @@ from gradverify._law import Law
 from gradverify._method import Excuse, Instruments, Oracle, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._tally import Tally
-from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Vectors, Weighed
 from gradverify._verdict import Finding, Outcome
 from gradverify.judge import ALL_SEEN, Judgement, Least, effects, judge
 
@@ -25,7 +25,8 @@ LOOKS = 5  # at a disagreement: the attempt again, and fresh ones
 MISSES = 2  # of these must disagree before it is confirmed
 TOLD = 2.5  # the least mistake is told to a factor of 3: what is so many times smaller is not alleged ...
 SMALL = 1e-3  # ... but nothing above this is too small: a tenth of what makes a trial decisive
-MOST = 2.0  # times what one entry by itself makes: a gap no larger is that entry's
+ALONE = 2.0  # bars: a gap no further from what one entry by itself makes, along every look, is that entry's
+Look = tuple[dict[str, Any], Claim, Judgement]  # the quantifiers, a claim made with them, and what is judged of it
 LESS = "less than a third of what is told to be seen"
 
 
@@ -68,7 +69,7 @@ def settle(
     if confirmed is None:
         tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
         return None
-    values, claim, found = confirmed
+    values, claim, found = confirmed[0]
     from_oracle = isinstance(claim.right, CannotHere) or (
         isinstance(claim.right, Estimate) and bool(claim.right.source)
     )
@@ -86,7 +87,7 @@ def settle(
         if (
             excuse.place is None
             and from_oracle
-            and (note := _slight(finding, claim, found, attempt.judged, least, trial.subject))
+            and (note := _slight(finding, confirmed, attempt.judged, least, trial.subject))
         ):
             tally.notes.append(note)
             return tuple(k for k in attempt.judged if found.sight.get(k) == "decisive")
@@ -100,10 +101,10 @@ def settle(
     return None
 
 
-def _second_look(attempt: Attempt, careful: Oracle) -> tuple[dict[str, Any], Claim, Judgement] | None:
+def _second_look(attempt: Attempt, careful: Oracle) -> tuple[Look, ...] | None:
     """The same attempt and fresh ones, with a second oracle: does the disagreement stand, or is nothing known here?"""
-    misses: list[tuple[dict[str, Any], Claim, Judgement]] = []
-    unknown: list[tuple[dict[str, Any], Claim, Judgement]] = []
+    misses: list[Look] = []
+    unknown: list[Look] = []
     for look in (attempt.number, *range(ATTEMPTS + 1, ATTEMPTS + LOOKS)):
         values = attempt.values(look, careful)
         try:
@@ -117,20 +118,21 @@ def _second_look(attempt: Attempt, careful: Oracle) -> tuple[dict[str, Any], Cla
         except Broken:
             continue
         if len(misses) >= MISSES:
-            return misses[0]
+            return tuple(misses)
         if len(unknown) >= MISSES and not misses:
-            return unknown[0]
+            return tuple(unknown)
     return None
 
 
 def _slight(
-    finding: Finding, claim: Claim, found: Judgement, judged: tuple[int, ...], least: Mapping[int, Least], f: Subject
+    finding: Finding, looks: tuple[Look, ...], judged: tuple[int, ...], least: Mapping[int, Least], f: Subject
 ) -> str:
     """What to note of a mistake that is less than what is told to be seen; nothing of any other.
 
-    What one entry makes most of is that entry's mistake, and held against what is told for one; else all entries'.
+    What one entry makes along every look is that entry's mistake, and held against what is told for one; else all
+    entries'.
     """
-    weighed = claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
+    weighed = _weighed(looks[0][1])
     if weighed is None or weighed.along is None:
         return ""
     claimed, expected = finding.claimed, finding.expected
@@ -138,13 +140,29 @@ def _slight(
         if isinstance(claimed, str) or isinstance(expected, str):
             return ""
         k, apart = f.names.index(finding.argument), abs(claimed - expected)
-        if found.gap <= MOST * apart * abs(float(weighed.along[k][finding.index])):
+        if all(_of_one_entry(look, k, finding.index, apart, abs(expected)) for look in looks):
             if not apart < abs(expected) * min(least.get(k, ALL_SEEN).entry / TOLD, SMALL):
                 return ""
             return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"
-    answer = Vectors(weighed.answer.parts)
+    answer, gap = Vectors(weighed.answer.parts), looks[0][2].gap
     for k in least.keys() & set(judged):
         size = max(effects(weighed, k)[1], abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
-        if found.gap < size * min(least[k].norm / TOLD, SMALL):
-            return f"a disagreement of {found.gap / size:.1e} in norm: {LESS}"
+        if gap < size * min(least[k].norm / TOLD, SMALL):
+            return f"a disagreement of {gap / size:.1e} in norm: {LESS}"
     return ""
+
+
+def _weighed(claim: Claim) -> Weighed | None:
+    """The claimed answer along its direction."""
+    return claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
+
+
+def _of_one_entry(look: Look, k: int, index: tuple[int, ...], apart: float, size: float) -> bool:
+    """Is the gap of this look what the mistake of that entry makes, the same in itself or in relation to the entry?"""
+    _, claim, found = look
+    weighed = _weighed(claim)
+    if weighed is None or weighed.along is None:
+        return False
+    step, entry = float(weighed.along[k][index]), float(weighed.answer.parts[k][index])
+    shares = (apart * abs(weighed.weight * step * factor) for factor in (1.0, entry / size if size else 1.0))
+    return any(abs(found.gap - share) <= ALONE * found.bar for share in shares)
