@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from gradverify._arrays import Array
 from gradverify._claim import Claim
 from gradverify._law import Law
@@ -132,10 +134,11 @@ def _slight(
     What one entry makes along every look is that entry's mistake, and held against what is told for one; else all
     entries'.
     """
-    weighed = _weighed(looks[0][1])
-    if weighed is None or weighed.along is None:
+    if any(_weighed(claim) is None for _, claim, _ in looks):
         return ""
-    claimed, expected = finding.claimed, finding.expected
+    claimed, expected, doubted = finding.claimed, finding.expected, set(judged)
+    if finding.argument in f.names:
+        doubted = {f.names.index(finding.argument)}
     if finding.argument in f.names and finding.index is not None:
         if isinstance(claimed, str) or isinstance(expected, str):
             return ""
@@ -144,17 +147,35 @@ def _slight(
             if not apart < abs(expected) * min(least.get(k, ALL_SEEN).entry / TOLD, SMALL):
                 return ""
             return f"{finding.place} is off by {apart / abs(expected):.1e} of its size: {LESS}"
-    answer, gap = Vectors(weighed.answer.parts), looks[0][2].gap
-    for k in least.keys() & set(judged):
-        size = max(effects(weighed, k)[1], abs(weighed.weight * answer.inner(weighed.along.only(k)).value))
-        if gap < size * min(least[k].norm / TOLD, SMALL):
-            return f"a disagreement of {gap / size:.1e} in norm: {LESS}"
+    for k in least.keys() & doubted:
+        share = _share_of_all(looks, k)
+        if share < min(least[k].norm / TOLD, SMALL):
+            return f"a disagreement of {share:.1e} in norm: {LESS}"
     return ""
 
 
 def _weighed(claim: Claim) -> Weighed | None:
     """The claimed answer along its direction."""
-    return claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
+    weighed = claim.left.answers[0] if isinstance(claim.left, Estimate) and claim.left.answers else None
+    return None if weighed is None or weighed.along is None else weighed
+
+
+def _share_of_all(looks: tuple[Look, ...], k: int) -> float:
+    """The share that all entries of argument k are off by: what the gaps are of what those make, or usually do.
+
+    Where one factor explains every look, that factor at least is known, however little they happen to make together.
+    """
+    usual, least, most = 0.0, 0.0, np.inf
+    for _, claim, found in looks:
+        weighed = _weighed(claim)
+        if weighed is None or weighed.along is None:
+            return np.inf
+        made = abs(weighed.weight * Vectors(weighed.answer.parts).inner(weighed.along.only(k)).value)
+        size = max(effects(weighed, k)[1], made)
+        usual = max(usual, found.gap / size if size > 0 else np.inf)
+        if made > 0:
+            least, most = max(least, (found.gap - found.bar) / made), min(most, (found.gap + found.bar) / made)
+    return max(usual, least) if least <= most else usual
 
 
 def _of_one_entry(look: Look, k: int, index: tuple[int, ...], apart: float, size: float) -> bool:

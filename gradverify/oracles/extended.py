@@ -21,12 +21,12 @@ MOST = 20_000  # entries; extended precision has no fast products beyond that
 def is_higher(line: Line) -> bool:
     """Is the function's output in long double, and has more digits or answers to a move of 2^-40 of a step?"""
     try:
-        still = line(0.0, np.longdouble)
-        if still.dtype != np.longdouble:
+        moved = line(2.0**-40, np.longdouble)
+        if moved.dtype != np.longdouble:
             return False
         with np.errstate(all="ignore"):
-            below = bool(np.any(still.astype(np.float64) != still))
-        return below or bool(np.any(still != line(2.0**-40, np.longdouble)))
+            below = bool((moved.astype(np.float64) != moved).any())
+        return below or bool((moved != line(0.0, np.longdouble)).any())
     except Broken:
         return False
 
