@@ -90,7 +90,7 @@ class Watched(np.ndarray):
         if func is np.clip and len(args) == 3 and not kwargs:
             low, high = (end if end is not None else np.inf * sign for end, sign in zip(args[1:], (-1, 1), strict=True))
             return np.minimum(np.maximum(args[0], low), high)
-        if func in (np.max, np.min) and self.record.choose is not None:
+        if func in (np.max, np.min) and self.record.choose is not None and "where" not in kwargs:
             return _reduced(np.maximum if func is np.max else np.minimum, *args, **kwargs)
         if func in ORDERED and args:
             _note_order(self.record, func.__name__, np.asarray(args[0]))
@@ -140,9 +140,10 @@ def _note(record: Record, ufunc: np.ufunc, values: list[np.ndarray]) -> None:
             record.met.append(ufunc.__name__)
 
 
-def _reduced(ufunc: np.ufunc, a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **_: Any) -> Any:
-    """A maximum or minimum of many by the ufunc, which takes a side."""
-    return ufunc.reduce(a, axis=axis, keepdims=keepdims is True)
+def _reduced(ufunc: np.ufunc, a: Any, axis: Any = None, *, keepdims: Any = False, **start: Any) -> Any:
+    """A maximum or minimum of many, and of the number it starts from, by the ufunc, which takes a side."""
+    found = ufunc.reduce(a, axis=axis, keepdims=keepdims is True)
+    return ufunc(found, start["initial"]) if "initial" in start else found
 
 
 def _note_order(record: Record, name: str, values: np.ndarray) -> None:

@@ -222,7 +222,8 @@ def at_ends(c: Choices, x: Array, low: object, high: object) -> Array:
     lo, hi = (np.broadcast_to(np.asarray(end, float), x.shape) for end in (low, high))
     upper = (c.rng.random(x.shape) < 0.5) & np.isfinite(hi) | ~np.isfinite(lo)
     end, sign = np.where(upper, hi, lo), np.where(upper, -1.0, 1.0)
-    chosen, far = (c.rng.random(x.shape) < 1 / 3) & np.isfinite(end), c.rng.choice([0.0, 1e-8, 1e-3], x.shape)
+    chosen = np.array((c.rng.random(x.shape) < 1 / 3) & np.isfinite(end))
+    far = np.array(c.rng.choice([0.0, 1e-8, 1e-3], x.shape))
     if np.isfinite(end).any():
         one = c.rng.choice(np.flatnonzero(np.isfinite(end)))
         chosen.reshape(-1)[one], far.reshape(-1)[one] = True, 0.0

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 import gradverify as gv
+from gradverify._domain import At, Domain
+from gradverify._subject import Subject
+from gradverify._vectors import vectors
+from gradverify.kinks import chain_rule_values
 from gradverify.kinks.chain import in_hull
 
 RNG = np.random.default_rng(0)
@@ -200,3 +204,21 @@ def test_of_many_slopes_that_jump_those_furthest_outside_are_asked_about(slope, 
 
     found = statuses(variation, rule, np.full((6, 6), 0.5), seeds=3)
     assert found == ["FAILS"] * 3 if told == "FAILS" else "FAILS" not in found
+
+
+@pytest.mark.parametrize(("weight", "told"), [(0.0, "HOLDS"), (1.0, "HOLDS"), (-1.0, "FAILS"), (2.0, "FAILS")])
+def test_where_a_maximum_starts_from_a_number_that_ties_nothing_need_come_back(weight, told):
+    x = np.array([[1.0, 0.3, 0.2], [0.7, 2.0, 0.5]])
+
+    def rule(g, x):
+        greatest = x == x.max(-1, keepdims=True)
+        return g[..., None] * greatest * np.where(x == 1, weight, x > 1)
+
+    assert statuses(lambda x: np.max(x, axis=-1, initial=1.0), rule, x, seeds=3) == [told] * 3
+
+
+def test_both_sides_of_a_maximum_and_the_number_it_starts_from_are_taken():
+    x = vectors([np.array([1.0, 0.3])])
+    subject = Subject("f", lambda x: np.max(x, axis=-1, initial=1.0), Domain({"x": At(x[0])}))
+    direction, v = vectors([np.array([1.0, 0.0])]), vectors([np.array(1.0)])
+    assert set(chain_rule_values(subject, x, direction, v, np.random.default_rng(0))) == {0.0, 1.0}

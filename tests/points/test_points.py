@@ -54,6 +54,15 @@ def test_special_values_ties_and_ends_are_hit_exactly():
     assert any((np.sort(a, -1)[:, -1] == np.sort(a, -1)[:, -2]).any() for a in tied)
 
 
+@pytest.mark.parametrize("shape", ["", "n"])
+def test_an_end_is_hit_exactly_at_every_point_of_its_kind_a_single_number_s_too(shape):
+    (kind,) = (kind for kind in KINDS if kind.ends)
+    domain = gv.Domain({"x": gv.Box(shape, low=0)})
+    for seed in range(20):
+        (x,) = point(domain, kind, "float64", Seeded(np.random.default_rng(seed)), ())
+        assert np.any(x == 0)
+
+
 def test_sizes_of_one_and_the_largest_and_other_memory_layouts_are_tried():
     points = [p[0] for p in drawn(gv.Domain({"x": gv.Box("n k")}, {"n": (1, 6), "k": (1, 7)}))]
     assert any(a.shape[0] == 1 for a in points)
