@@ -172,6 +172,20 @@ class _Survey:
         own.seconds += aside.seconds
         return aside.findings[0] if aside.findings else None
 
+    def holds(self, trial: Trial, law: str) -> bool:
+        """Is the law decided there, and unbroken?"""
+        chosen, point = next(known for known in self.laws if known.name == law), _Point(trial)
+        try:
+            judged = _prepared(chosen, point, first=False)
+            attempts = (Attempt(chosen, point.trial, number, judged) for number in range(ATTEMPTS))
+            return not self.meter.spent and all(_agrees(attempt, self.by.instruments) for attempt in attempts)
+        except (Misfit, Broken):
+            return False
+
+    def kept(self, law: str) -> Finding:
+        """The finding that this law has."""
+        return next(tally.findings[0] for known, tally in self.pairs if known.name == law)
+
     def keep(self, finding: Finding) -> None:
         """The finding in place of the one that its law has."""
         for law, tally in self.pairs:
@@ -379,6 +393,13 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
         seen.how[k] = max(seen.how.get(k, "blunt"), sight, key=RANK.__getitem__)
     tally.decisive += whole and bool(decided) and all(decided)
     return bar
+
+
+def _agrees(attempt: Attempt, by: Instruments) -> bool:
+    """Do all the claims of one set of quantifiers agree, and would any have shown a mistake?"""
+    found = [judge(claim) for claim in attempt.law(**attempt.values(attempt.number, by.oracle))]
+    seen = any("decisive" in judgement.sight.values() for judgement in found)
+    return seen and all(judgement.outcome is Outcome.AGREES for judgement in found)
 
 
 def _refused(law: Law, trial: Trial, by: Instruments, failure: Broken, tally: Tally) -> None:

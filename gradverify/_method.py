@@ -101,6 +101,14 @@ class Loop(Protocol):
         """The finding of this law at another point, which counts for nothing: for looking for a smaller one."""
         ...
 
+    def holds(self, trial: Trial, law: str) -> bool:
+        """Is this law decided at another point, and not broken there? False once the budget is spent."""
+        ...
+
+    def kept(self, law: str) -> Finding:
+        """The finding that this law has."""
+        ...
+
     def keep(self, finding: Finding) -> None:
         """Let this finding stand in place of the one that its law has."""
         ...

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gradverify._cause import KINDS
 from gradverify._chance import CHANCE, TIMES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
     *("reason", "notes", "scope", "smallest", "visible", "visible_in_norm", "derivative"),
 )
-FINDING = ("law", "argument", "index", "claimed", "expected", "error", "cause", "witness", "dtype", "where")
+FINDING = ("law", "argument", "index", "claimed", "expected", "error", "cause", "witness", "dtype", "where", "kind")
 
 
 def number(value: float | str) -> str:
@@ -55,7 +56,9 @@ def sees(verdict: Verdict) -> str:
 
 def failure(verdict: Verdict) -> list[str]:
     """The lines of a failure: what, where, both sides, why, and how to run it again."""
-    lines = [f"{clean(verdict.subject)} FAILS {verdict.law}", f"  the law: {clean(verdict.statement)}"]
+    kinds = dict.fromkeys(f.kind for f in verdict.findings if f.kind)
+    why = f": {'; '.join(KINDS[kind] for kind in kinds)}" if kinds else ""
+    lines = [f"{clean(verdict.subject)} FAILS {verdict.law}{why}", f"  the law: {clean(verdict.statement)}"]
     for f in verdict.findings:
         if f.argument:
             lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
@@ -66,6 +69,21 @@ def failure(verdict: Verdict) -> list[str]:
         if f.witness:
             lines.append(f"  again: {clean(f.witness)}")
     return lines
+
+
+def by_cause(report: Report) -> list[tuple[Verdict, list[Verdict]]]:
+    """The verdicts that FAIL, each with the later ones about the same subject that fail for the same cause."""
+    blocks: dict[tuple[str, str], tuple[Verdict, list[Verdict]]] = {}
+    for v in report.verdicts:
+        if v.status != "FAILS":
+            continue
+        kind = next((f.kind for f in v.findings if f.kind), "")
+        key = v.subject, kind or v.law
+        if key in blocks:
+            blocks[key][1].append(v)
+        else:
+            blocks[key] = v, []
+    return list(blocks.values())
 
 
 def sides(f: Finding) -> tuple[str, str]:
@@ -116,9 +134,9 @@ def plain(report: Report) -> str:
             if v.reason:
                 lines.append(f"            {clean(v.reason)}")
             lines += [f"            note: {clean(n)}" for n in v.notes if n != PROVED]
-    for v in report.verdicts:
-        if v.status == "FAILS":
-            lines += ["", *failure(v)]
+    for v, others in by_cause(report):
+        too = [f"  breaks too: {', '.join(other.law for other in others)}"] if others else []
+        lines += ["", *failure(v), *too]
     lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
     lines += [DECISIVE, CHANCES] if tried(report) else []
     lines += [f"proved: {PROVED}"] if any(map(proved, report.verdicts)) else []

@@ -43,6 +43,7 @@ class Finding:
     where: str = ""
     inputs: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     cotangent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    kind: str = ""  # of cause, in a word; empty where there is no simple pattern
 
     @property
     def place(self) -> str:

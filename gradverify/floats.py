@@ -22,6 +22,7 @@ from gradverify._subject import Broken, Subject, ends
 from gradverify._tally import Budget
 from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
+from gradverify.explain.diagnose import diagnose
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
@@ -152,6 +153,18 @@ class Floats:
         if len(shown) > 1:
             loop.keep(shown[-1][1])
         return shown[-1]
+
+    def explain(self, trial: Trial, finding: Finding, loop: Loop) -> None:
+        """Let what the loop keeps for this finding's law say why it fails, as it shows where it was found."""
+
+        def at(x: Vectors) -> Trial:
+            return self.trial(trial.subject.fresh, x, trial.where, trial.seed, trial.key)
+
+        cause = diagnose(trial, finding, at, loop)
+        if cause.says:
+            kept = loop.kept(finding.law)
+            says = cause.says if kept.cause in cause.says else f"{kept.cause}; {cause.says}"
+            loop.keep(dataclasses.replace(kept, kind=cause.kind, cause=says))
 
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.

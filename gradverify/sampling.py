@@ -35,6 +35,7 @@ class Sampling:
                 return
             for finding in loop.judge(trial):
                 reported(trial, finding, loop)
+                self.instruments.explain(trial, finding, loop)
         if subject.domain.fixed:
             self._look_inside(subject, seed, loop)
 

@@ -111,7 +111,9 @@ class _Hunt:
         self.loop.keep(finding)
         for p, found in [(least, finding), *self.prey[1:]]:
             self.memory.save(self, found.law, p.made)
-            self.by.instruments.shrink(self._trial(p, self.subject), found, self.loop)
+            trial = self._trial(p, self.subject)
+            self.by.instruments.shrink(trial, found, self.loop)
+            self.by.instruments.explain(trial, found, self.loop)
         return True
 
     def recall(self, made: Made) -> tuple[str, ...]:
@@ -125,6 +127,7 @@ class _Hunt:
         self.known[p.made] = found[0] if found else None
         for finding in found:
             self.by.instruments.shrink(trial, finding, self.loop)
+            self.by.instruments.explain(trial, finding, self.loop)
         return tuple(finding.law for finding in found)
 
     def _breaks(self, p: Point) -> bool:

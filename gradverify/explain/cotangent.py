@@ -1,0 +1,77 @@
+"""How a claimed gradient goes with its cotangent, where that is not linearly: which other one it answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradverify._arrays import Array
+from gradverify._cause import Cause
+from gradverify._subject import Subject
+from gradverify._vectors import Vectors
+from gradverify.explain.sides import Sides
+from gradverify.oracles.line import relaid
+
+SAME = 1e-9  # of the largest entry: no rule is linear to more digits, and none that is not is to as many
+FEW_DIGITS = 1e-5  # of it: a rule that is linear to so much rounds to fewer digits on its way
+CLOSE = 1e-6  # of an entry: it is the derivative for another cotangent
+TIMES = -8.0  # a power of two, so that nothing is rounded; negative, and not small
+MOVED = 1 / 8  # of a step: another point
+OTHERS: dict[str, Callable[[Array], Array]] = {
+    "ignored, and taken for ones": np.ones_like,
+    "made positive": np.abs,
+    "squared": np.square,
+}
+
+
+def nonlinear(f: Subject, x: Vectors, v: Vectors, table: tuple[Sides, ...]) -> Cause | None:
+    """What is said of a claim that is not linear in v; nothing of one that is, or is not finite. May raise Broken."""
+    w = _each(lambda p: np.sign(p) * np.round(np.abs(p) + 1), v)
+    sums = Vectors(tuple(p + q for p, q in zip(v, w, strict=True)), bare=v.bare)
+    once, times = _flat(f.pullback(x, v)), _flat(f.pullback(x, _each(lambda p: TIMES * p, v)))
+    other, both = _flat(f.pullback(x, w)), _flat(f.pullback(x, sums))
+    size = max(_largest(a) for a in (once, other, both))
+    scaled, added = _largest(times - TIMES * once), _largest(both - once - other)
+    gap = max(scaled, added)
+    if gap <= SAME * size or not np.isfinite(gap):
+        return None
+    if gap <= FEW_DIGITS * size:
+        return Cause("slight", f"linear in the cotangent to {gap / size:.0e} only: digits are lost on the way")
+    for how, change in OTHERS.items():
+        if table and all(_is_for(s, change(_flat(v))) for s in table):
+            return Cause("cotangent", f"claimed is the derivative for another cotangent: it is {how}")
+    if np.array_equal(once, times):
+        if np.array_equal(once, _flat(f.pullback(_beside(x), v))):
+            return Cause("state", "the same gradient whatever the cotangent and the inputs: an earlier answer is kept")
+        return Cause("cotangent", f"the cotangent is ignored: {TIMES:g} times it gives the same gradient")
+    if scaled > SAME * size:
+        share = float(np.sum(times * once) / np.sum(once * once)) if np.any(once) else np.inf
+        return Cause("cotangent", f"not linear: {TIMES:g} times the cotangent gives {share:.4g} times the gradient")
+    return Cause("cotangent", "not linear: the gradient for a sum of cotangents is not the sum of their gradients")
+
+
+def _is_for(s: Sides, v: Array) -> bool:
+    """Is the claim the derivative for this cotangent?"""
+    if s.matrix is None:
+        return False
+    expected = (v @ s.matrix.expected).reshape(s.claimed.shape)
+    return bool(np.all((np.abs(s.claimed - expected) <= s.width + CLOSE * np.abs(expected)) | ~s.known))
+
+
+def _beside(x: Vectors) -> Vectors:
+    """Another point, near enough to be in every domain that is open."""
+    moved = (relaid(a * (1 + MOVED), a) if a.dtype.kind == "f" else a for a in x)
+    return Vectors(tuple(moved), bare=x.bare)
+
+
+def _each(change: Callable[[Array], Array], v: Vectors) -> Vectors:
+    return Vectors(tuple(change(p) for p in v), bare=v.bare)
+
+
+def _flat(v: Vectors) -> Array:
+    return np.concatenate([np.asarray(p, np.float64).ravel() for p in v])
+
+
+def _largest(a: Array) -> float:
+    return float(np.max(np.abs(a), initial=0.0))

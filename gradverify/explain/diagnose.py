@@ -1,0 +1,134 @@
+"""Why a law fails, in a sentence with its evidence.
+
+First what makes the failure vanish, then how the claim goes with the cotangent, then what pattern the numbers show: a
+circumstance explains more than a pattern that happens to fit. Where nothing explains it, that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gradverify._cause import Cause
+from gradverify._method import Loop, Trial
+from gradverify._subject import Broken, Subject
+from gradverify._vectors import Vectors
+from gradverify._verdict import Finding
+from gradverify.explain.circumstances import changes, symmetries, vanishing
+from gradverify.explain.cotangent import SAME, nonlinear
+from gradverify.explain.patterns import PATTERNS, dropped, factor, no_pattern, one_entry, partly
+from gradverify.explain.sides import Sides, sampled, sides
+from gradverify.oracles.ladder import Ladder
+
+DERIVATIVE = "pullback_is_the_derivative"
+COTANGENT = ("pullback_is_linear", "pullback_of_zero_is_zero")
+STATE = ("same_answer_twice", "pullback_remembers_nothing")
+NOTHING = Cause("", "")
+
+
+def diagnose(trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loop: Loop) -> Cause:
+    """The cause of a finding at a trial; its kind is empty where there is no simple pattern.
+
+    ``at`` makes the trial of the same subject at other inputs. Up to 256 entries cost one call of the function each (a
+    dozen, where it takes no complex numbers) and one of the rule for every output.
+    """
+    f, x = trial.subject, trial.x
+    try:
+        if finding.law == "inputs_are_left_unchanged":
+            return Cause("written", finding.cause)
+        if finding.law == "shape_and_dtype_are_kept":
+            same = str(finding.claimed).split()[:1] == str(finding.expected).split()[:1]
+            says = f"a gradient of {finding.claimed} for an input of {finding.expected}"
+            return Cause("shape" if same else "type", says)
+        if finding.law == "finite_in_finite_out":
+            return Cause("range", finding.cause)
+        if f.vjp is None:
+            return NOTHING
+        v = trial.draw(0, f.domain.smooth).v
+        if finding.law in STATE:
+            return _of_state(f, x, v)
+        if not finding.argument:  # the rule raised
+            return Cause("raised", finding.cause)
+        judged = tuple(k for k, p in enumerate(f.pullback(x, v)) if p.size)
+        if finding.law == "layout_does_not_matter":
+            other = loop.again(trial, DERIVATIVE)
+            return Cause("layout", finding.cause) if other is None else _of_numbers(trial, other, at, loop, judged)
+        return _of_numbers(trial, finding, at, loop, judged) if finding.law in (DERIVATIVE, *COTANGENT) else NOTHING
+    except Broken:
+        return NOTHING
+
+
+def _of_state(f: Subject, x: Vectors, v: Vectors) -> Cause:
+    """Does the rule answer the same when nothing is called in between? Or always more?"""
+    first, second, third = (np.concatenate([p.ravel() for p in f.fresh.pullback(x, v)]) for _ in range(3))
+    if np.array_equal(first, second) and np.array_equal(second, third):
+        return Cause("state", "the answer depends on what was called before")
+    step = second - first
+    if np.all(np.abs(third - second - step) <= SAME * np.max(np.abs(step), initial=0.0)):
+        return Cause("state", "every call adds the same to the answer of the call before")
+    return Cause("random", "three calls in a row with the same arguments give three answers")
+
+
+def _of_numbers(
+    trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loop: Loop, judged: tuple[int, ...]
+) -> Cause:
+    """Circumstances, then the cotangent, then patterns, then what is made symmetric."""
+    f, x = trial.subject, trial.x
+
+    def holds(other: Vectors) -> bool:
+        return loop.holds(at(other), finding.law)
+
+    if (found := vanishing(changes(f, x), holds)) is not None:
+        return found
+    if isinstance(finding.expected, str) and "between" in finding.expected:
+        return Cause("branch", "at a kink, and no mixture of the slopes beside it")
+    drawn = trial.draw(0, judged)
+    y, v, ladder = x.higher, drawn.v.higher, Ladder()
+    ladder.directional(f, y, drawn.u, v)
+    table = sides(f, y, v, judged, analytic=ladder.trusts(f, y))
+    wrong = [s for s in table if s.wrong.any()]
+    alone = [cause for cause in map(one_entry, wrong) if cause is not None]
+    if wrong and len(alone) == len(wrong):
+        return _together(alone)
+    if (found := nonlinear(f, y, v, table)) is not None:
+        return found
+    if not table:
+        return _of_a_sample(f, y, v, finding)
+    if not wrong:
+        return NOTHING
+    named = next((s for s in wrong if s.name == finding.argument), wrong[0])
+    return _of_patterns(wrong, named) or vanishing(symmetries(f, x), holds) or no_pattern(named)
+
+
+def _of_a_sample(f: Subject, y: Vectors, v: Vectors, finding: Finding) -> Cause:
+    """Is the entry that was named the only one that is wrong, among those asked?"""
+    if finding.argument not in f.names or finding.index is None:
+        return NOTHING
+    some = sampled(f, y, v, f.names.index(finding.argument), finding.index, Ladder())
+    wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
+    if wrong == 1:
+        return Cause("entry", f"one entry of {known} that were asked is wrong: {finding.place}")
+    causes = (pattern(some) for pattern in (dropped, factor, partly))
+    return next(filter(None, causes), Cause("", f"wrong on {wrong} of {known} entries of {some.name} that were asked"))
+
+
+def _of_patterns(wrong: list[Sides], named: Sides) -> Cause | None:
+    """The simplest pattern of all arguments that are wrong; else that of the one that was named, with the others'."""
+    for pattern in PATTERNS:
+        causes = [cause for cause in map(pattern, wrong) if cause is not None]
+        if len(causes) == len(wrong):
+            return _together(causes)
+    each = [(s, next(filter(None, (pattern(s) for pattern in PATTERNS)), None)) for s in wrong]
+    told = [(s, cause) for s, cause in each if cause is not None]
+    parts = [s.name for s, cause in told if cause.kind == "edge"]
+    if parts and len(told) < len(wrong):
+        says = f"wrong in one slice of {' and '.join(parts)}, and throughout others: one part of it, such as a gate"
+        return Cause("term", says)
+    causes = [cause for s, cause in told if s is named] + [cause for _, cause in told]
+    return _together(causes) if causes else None
+
+
+def _together(causes: list[Cause]) -> Cause:
+    """One cause for several arguments: of the kind of the first."""
+    return Cause(causes[0].kind, "; ".join(dict.fromkeys(cause.says for cause in causes)))
