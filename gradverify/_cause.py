@@ -28,6 +28,7 @@ KINDS = {
     "labels": "wrong only where labels are not one-hot",
     "range": "wrong only for large or tiny numbers: overflow, underflow or a lost limit",
     "precision": "wrong in one type of numbers only",
+    "convention": "right under another convention for complex numbers",
     "type": "the gradient has another type than its input",
     "shape": "the gradient has another shape than its input",
     "layout": "wrong only for arrays that lie in memory otherwise",

@@ -167,7 +167,9 @@ class _Survey:
         """What the law finds there, on a Tally of its own; nothing once the budget is spent."""
         if self.meter.spent:
             return None
-        (chosen, own), aside = next(pair for pair in self.pairs if pair[0].name == law), Tally()
+        (chosen, own), aside = next((pair for pair in self.pairs if pair[0].name == law), (None, None)), Tally()
+        if chosen is None or own is None:
+            return None
         self._tried(chosen, _Point(trial), aside)
         own.seconds += aside.seconds
         return aside.findings[0] if aside.findings else None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from gradverify._law import Law
-from gradverify._quantifiers import Quantifiers
 from gradverify._subject import Subject
 from gradverify._tally import Budget
 from gradverify._vectors import CannotHere, Estimate, Vectors
@@ -20,6 +19,35 @@ class Oracle(Protocol):
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, Df(x) u>."""
+        ...
+
+
+class Quantifiers(Protocol):
+    """What a law may ask for at a point, fresh for every attempt, and the same however often it is asked for."""
+
+    @property
+    def u(self) -> Vectors:
+        """A tangent."""
+        ...
+
+    @property
+    def v(self) -> Vectors:
+        """A cotangent."""
+        ...
+
+    @property
+    def w(self) -> Vectors:
+        """Another one."""
+        ...
+
+    @property
+    def a(self) -> float:
+        """A number."""
+        ...
+
+    @property
+    def y(self) -> Vectors:
+        """Another point, beside x."""
         ...
 
 
@@ -98,7 +126,7 @@ class Loop(Protocol):
         ...
 
     def again(self, trial: Trial, law: str) -> Finding | None:
-        """The finding of this law at another point, which counts for nothing: for looking for a smaller one."""
+        """The finding of this law at another point, which counts for nothing; none where it is not judged at all."""
         ...
 
     def holds(self, trial: Trial, law: str) -> bool:

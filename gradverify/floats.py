@@ -17,7 +17,6 @@ from gradverify._floating import is_floating
 from gradverify._law import Law
 from gradverify._memory import Memory, latest
 from gradverify._method import Excuse, Loop, Trial
-from gradverify._quantifiers import Cotangents, Quantifiers
 from gradverify._subject import Broken, Subject, ends
 from gradverify._tally import Budget
 from gradverify._vectors import Vectors, vectors
@@ -30,6 +29,7 @@ from gradverify.judge import Judgement
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid
 from gradverify.points import KINDS, Seeded, changed, plainest, point
+from gradverify.quantifiers import Cotangents, RandomQuantifiers
 
 FEW = 3  # options that are swept and told in full
 ENOUGH = 2.0**-10  # of a gap: an oracle with a bar below that settles it, for single entries too
@@ -63,12 +63,12 @@ class Floats:
             rng = np.random.default_rng([seed, *key, attempt])
             return Cotangents(remembering.forward(x), rng, attempt % 2 == 1, self.cotangent)
 
-        def draw(attempt: int, judged: tuple[int, ...]) -> Quantifiers:
+        def draw(attempt: int, judged: tuple[int, ...]) -> RandomQuantifiers:
             def even() -> bool:
                 return attempt % 2 == 1 and self.oracle.trusts(remembering, x.higher)
 
             rng = np.random.default_rng([seed, *key, attempt, 1])
-            return Quantifiers(remembering, x, judged, rng, even, cotangents(attempt))
+            return RandomQuantifiers(remembering, x, judged, rng, even, cotangents(attempt))
 
         return Trial(remembering, x, cell, where, draw, seed, key)
 

@@ -244,7 +244,7 @@ def _told_failure(verdict: Verdict, seed: int) -> Iterator[str]:
     """Subject, law, and what is wrong where, on the first line; then how it was found and the line that repeats it."""
     first, statement, *rest = _render.failure(verdict)
     at = rest.pop(0).strip() if rest and rest[0].startswith("  at ") else ""
-    yield f"{first} {at}".rstrip()
+    yield first + ("; " if ": " in first else " ") + at if at else first
     yield statement
     yield from rest
     yield f"  found by {verdict.by} among {verdict.scope} (seed {seed})"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import gradverify as gv
-from gradverify._quantifiers import cotangent
 from gradverify._vectors import Vectors, vectors
+from gradverify.quantifiers import cotangent
 
 LAW = "pullback_is_the_derivative"
 

@@ -30,6 +30,7 @@ CORE = (
     "_errors",
     "_floating",
     "_arrays",
+    "_steps",
     "_vectors",
     "_domain",
     "_memory",
@@ -38,6 +39,7 @@ CORE = (
     "_claim",
     "_law",
     "_chance",
+    "_cause",
     "_render",  # above what it renders, so that str(report) works: it needs _verdict's types, not its code
     "_verdict",
     "judge",
@@ -51,6 +53,7 @@ FAMILIES = (
     "faults",
     "points",
     "oracles",
+    "quantifiers",
     "kinks",
     "laws",
     "explain",

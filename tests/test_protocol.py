@@ -135,7 +135,8 @@ def test_a_gradient_that_accumulates_over_calls_fails_and_names_what_moved():
     report = gv.check(np.sin, vjp=vjp, inputs=X)
     assert broken(report) == ["same_answer_twice"]
     assert cause(report, "same_answer_twice") == (
-        'the vjp answers differently the second time; total["dW"] moved between the calls'
+        'the vjp answers differently the second time; total["dW"] moved between the calls; '
+        "every call adds the same to the answer of the call before"
     )
     assert not total["dW"].any()
 

@@ -101,7 +101,7 @@ def test_two_workers_tell_the_same_as_one_process(suites):
     failures = {case.get("name"): case.find("failure") for case in cases}
     assert len(failures) == TESTS
     message = failures["test_wrong[pullback_is_the_derivative]"].get("message")
-    assert message.startswith("LawBroken: wrong FAILS pullback_is_the_derivative at x[")
+    assert message.startswith("LawBroken: wrong FAILS pullback_is_the_derivative: a constant factor is wrong; at x[")
 
 
 def test_a_random_seed_is_one_for_all_workers_and_is_told(suites):

@@ -157,7 +157,7 @@ def test_a_failure_says_subject_law_and_what_on_its_first_line_then_the_input_an
     title = next(n for n, line in enumerate(lines) if "test_wrong[pullback_is_the_derivative]" in line)
     told = lines[title + 1 : next(n for n in range(title, len(lines)) if lines[n].startswith("===="))]
     assert re.fullmatch(
-        r"softmax FAILS pullback_is_the_derivative at x\[\d, \d\]: claimed -?[\d.]+, expected -?[\d.]+ "
+        r"softmax FAILS pullback_is_the_derivative: [a-z, -]+; at x\[\d, \d\]: claimed -?[\d.]+, expected -?[\d.]+ "
         r"\(to within [\d.e-]+\)",
         told[0],
     )

@@ -27,7 +27,8 @@ def explained(verdict: Verdict, law: Law, subject: Subject, convention: str, jud
         return verdict
     for cause, mended in misread(subject, convention):
         if mended is None or (_nearer(verdict, mended) and _holds(judged(mended, (law,)))):
-            return replace(verdict, findings=tuple(replace(f, cause=cause) for f in verdict.findings))
+            kind = "convention" if mended is not None else ""
+            return replace(verdict, findings=tuple(replace(f, cause=cause, kind=kind) for f in verdict.findings))
     return verdict
 
 

@@ -20,6 +20,7 @@ from gradverify.explain.cotangent import SAME, nonlinear
 from gradverify.explain.patterns import PATTERNS, dropped, factor, no_pattern, one_entry, partly
 from gradverify.explain.sides import Sides, sampled, sides
 from gradverify.oracles.ladder import Ladder
+from gradverify.quantifiers import cotangent
 
 DERIVATIVE = "pullback_is_the_derivative"
 COTANGENT = ("pullback_is_linear", "pullback_of_zero_is_zero")
@@ -83,9 +84,9 @@ def _of_numbers(
         return found
     if isinstance(finding.expected, str) and "between" in finding.expected:
         return Cause("branch", "at a kink, and no mixture of the slopes beside it")
-    drawn = trial.draw(0, judged)
-    y, v, ladder = x.higher, drawn.v.higher, Ladder()
-    ladder.directional(f, y, drawn.u, v)
+    y, ladder = x.higher, Ladder()
+    v = cotangent(f.forward(x), np.random.default_rng(20267), short=False).higher  # dense, whatever a witness has
+    ladder.directional(f, y, trial.draw(0, judged).u, v)
     table = sides(f, y, v, judged, analytic=ladder.trusts(f, y))
     wrong = [s for s in table if s.wrong.any()]
     alone = [cause for cause in map(one_entry, wrong) if cause is not None]

@@ -21,12 +21,17 @@ LITTLE = 0.02  # of the largest entry: what is off by less everywhere is a small
 FEW = 6  # entries: among fewer, which of them are wrong says nothing
 CHANCE = 0.05  # that a structure shows though it means nothing
 WHOLE = (2, 3, 4)  # factors that are told by their names
-CLEAR = 100  # widths: entries beyond are known well enough to form ratios of
 
 
 def number(value: float) -> str:
     """Four digits, and a plain word for what has one."""
     return f"{value:.4g}"
+
+
+def place(flat: int, shape: tuple[int, ...]) -> str:
+    """An entry's index as it is written after a name; nothing for a single number."""
+    index = np.unravel_index(int(flat), shape) if shape else ()
+    return f"[{', '.join(map(str, index))}]" if shape else ""
 
 
 def of_all(s: Sides) -> str:
@@ -44,14 +49,14 @@ def not_finite(s: Sides) -> Cause | None:
 
 def dropped(s: Sides) -> Cause | None:
     """Zero throughout."""
-    if np.any(s.claimed) or not s.size > 0:
+    if np.any(s.claimed) or s.clear.sum() < min(2, s.claimed.size):
         return None
     return Cause("dropped", f"claimed = 0 on {of_all(s)}: {s.name} is taken for a constant")
 
 
 def factor(s: Sides) -> Cause | None:
     """One factor throughout."""
-    clear = s.known & (np.abs(s.expected) > CLEAR * s.width)
+    clear = s.clear
     if not clear.any():
         return None
     e, c = s.expected[clear], s.claimed[clear]
@@ -59,7 +64,7 @@ def factor(s: Sides) -> Cause | None:
     if not _fits(s, times * s.expected, abs(times)):
         return None
     known = named(times, () if s.matrix is not None and s.matrix.entrywise else s.x.shape)
-    if clear.sum() < 2 and not known:
+    if clear.sum() < 2 and not known and abs(times + 1) > SAME:
         return None
     evidence = f"claimed = {times:.7g} x expected on {of_all(s)}"
     if abs(times + 1) < SAME:
@@ -129,16 +134,15 @@ def moved(s: Sides) -> Cause | None:
 
 def one_entry(s: Sides) -> Cause | None:
     """One entry among many."""
-    wrong = np.argwhere(s.wrong)
-    if len(wrong) != 1 or s.claimed.size < FEW:
+    if s.wrong.sum() != 1 or (s.clear & ~s.wrong).sum() < FEW - 1:
         return None
-    index = tuple(int(n) for n in wrong[0])
-    return Cause("entry", f"one entry of {s.claimed.size} is wrong: {s.name}[{', '.join(map(str, index))}]")
+    at = place(int(np.flatnonzero(s.wrong)[0]), s.claimed.shape)
+    return Cause("entry", f"one entry of {s.claimed.size} is wrong: {s.name}{at}")
 
 
 def edge(s: Sides) -> Cause | None:
     """Wrong in the first or last slice along one axis, or on the border of the last two, and right everywhere else."""
-    found = line(s)
+    found = line(s) if (s.clear & ~s.wrong).sum() > 1 else None
     if found is not None:
         axis, at = found
         size = s.claimed.shape[axis]
@@ -178,14 +182,15 @@ def partly(s: Sides) -> Cause | None:
     if count < 2 or wrong.all():
         return None
     c, e = s.claimed[wrong], s.expected[wrong]
-    if np.any(np.abs(e) <= CLEAR * s.width[wrong]):
+    if not s.clear[wrong].all():
         return None
     ratios = c / e
     if np.ptp(ratios) > 10 * SAME * abs(ratios[0]) or not ratios[0]:
         return None
     kind = "sign" if abs(ratios[0] + 1) < 10 * SAME else "factor"
     says = f"claimed = {float(ratios[0]):.7g} x expected on {count} of {s.claimed.size} entries of {s.name}"
-    return Cause(kind, f"{says}, such as {s.name}{list(map(int, np.argwhere(wrong)[0]))}; the rest is right")
+    at = place(int(np.flatnonzero(wrong)[0]), wrong.shape)
+    return Cause(kind, f"{says}, such as {s.name}{at}; the rest is right")
 
 
 def _inside(s: Sides) -> str:
@@ -229,8 +234,8 @@ def mixed(s: Sides) -> Cause | None:
         return None
     stray = s.matrix.stray
     count, (out, at) = int(stray.sum()), np.argwhere(stray)[0]
-    entry = ", ".join(map(str, np.unravel_index(int(at), s.claimed.shape)))
-    says = f"the claim for {s.name}[{entry}] depends on the cotangent of output {out}, which does not depend on it"
+    entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, s.matrix.shape)}"
+    says = f"the claim for {entry} depends on the cotangent of {output}, which does not depend on it"
     return Cause("mixed", f"{says} ({count} such pairs)")
 
 
@@ -256,8 +261,8 @@ def masked(s: Sides) -> Cause | None:
     rest = m.right | still | (m.gone if m.entrywise else False)
     if not count or count == still.size or not rest.all():
         return None
-    at = ", ".join(map(str, np.unravel_index(int(np.flatnonzero(still & claims)[0]), s.claimed.shape)))
-    says = f"the function does not depend on {count} entries of {s.name}, such as [{at}], where something is claimed"
+    at = place(int(np.flatnonzero(still & claims)[0]), s.claimed.shape)
+    says = f"the function does not depend on {count} entries of {s.name}, such as {at}, where something is claimed"
     return Cause("mask", says)
 
 
@@ -267,9 +272,9 @@ def gone(s: Sides) -> Cause | None:
     if m is None or not m.gone.any() or m.stray.any():
         return None
     lost = m.gone
-    out, at = (int(n) for n in np.argwhere(lost)[0])
-    entry = ", ".join(map(str, np.unravel_index(at, s.claimed.shape)))
-    says = f"output {out} depends on {s.name}[{entry}], and that is left out ({int(lost.sum())} such pairs)"
+    out, at = np.argwhere(lost)[0]
+    entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, m.shape)}"
+    says = f"{output} depends on {entry}, and that is left out ({int(lost.sum())} such pairs)"
     if bool(np.all(m.right | lost)):
         return _all_else_right(s, m, says)
     return Cause("term", says)
@@ -307,7 +312,7 @@ def _all_else_right(s: Sides, m: Matrix, says: str) -> Cause:
 def another_function(s: Sides) -> Cause | None:
     """Every output depends on its own entry alone, and so is claimed, with another slope."""
     m = s.matrix
-    if m is None or not m.entrywise or m.stray.any() or s.claimed.size < 2:
+    if m is None or not m.entrywise or m.stray.any() or (s.clear & s.wrong).sum() < 2:
         return None
     worst = int(np.argmax(np.abs(np.diag(m.claimed - m.expected))))
     c, e = float(m.claimed[worst, worst]), float(m.expected[worst, worst])
@@ -335,13 +340,13 @@ def averaged(s: Sides) -> Cause | None:
 def powers(s: Sides) -> Cause | None:
     """The argument itself, its exponential, or one over them is a factor too many, or is missing, where it is wrong."""
     x, wrong = np.asarray(s.x, np.float64), s.wrong & s.known
-    if x.shape != s.claimed.shape or not np.any(wrong & (np.abs(s.expected) > CLEAR * s.width)):
+    if x.shape != s.claimed.shape or not np.any(wrong & s.clear):
         return None
     with np.errstate(all="ignore"):
         for says, times in ((s.name, x), (f"{s.name}**2", x**2), (f"exp({s.name})", np.exp(x))):
             for how, gain in (("x", times), ("/", 1 / times)):
-                plain = np.all(np.abs(np.abs(gain[wrong]) - 1) < LITTLE)
-                if not plain and _fits(s, np.where(wrong, s.expected * gain, s.expected), float(np.max(np.abs(gain)))):
+                told = np.isfinite(gain[wrong]) & (gain[wrong] != 0) & (np.abs(np.abs(gain[wrong]) - 1) > LITTLE)
+                if told.all() and _fits(s, np.where(wrong, s.expected * gain, s.expected), float(np.max(np.abs(gain)))):
                     where = of_all(s) if wrong.all() else f"the {int(wrong.sum())} entries of {s.name} that are wrong"
                     return Cause("formula", f"claimed = expected {how} {says} on {where}")
     return None
@@ -420,13 +425,13 @@ PATTERNS: tuple[Pattern, ...] = (
     one_entry,
     transposed,
     moved,
+    block,
     partly,
     masked,
     gone,
     elsewhere,
     mixed,
     edge,
-    block,
     constant,
     offset,
     proportional,

@@ -18,6 +18,7 @@ from gradverify.oracles.line import Line, flat
 
 MOST = 256  # entries of the inputs, and of the outputs, up to which a whole Jacobian is worked out
 SAME = 1e-7  # of an entry: no pattern needs more digits
+CLEAR = 100  # widths
 ROUNDINGS = 64  # eps of the largest entry that a claimed Jacobian is granted
 
 
@@ -84,6 +85,11 @@ class Sides:
     @property
     def known(self) -> Array:
         return np.isfinite(self.width)
+
+    @property
+    def clear(self) -> Array:
+        """The entries expected to be something, and known so well that ratios can be formed."""
+        return np.asarray(self.known & (np.abs(self.expected) > CLEAR * self.width))
 
     @property
     def wrong(self) -> Array:

@@ -36,10 +36,10 @@ def test_under_jax_s_convention_the_other_one_is_pytorch_s():
 @pytest.mark.parametrize("name", HOLOMORPHIC)
 @pytest.mark.parametrize(("wrong", "cause"), [
     (np.conj, "the conjugate of what is answered is right"),
-    (lambda g: g.real + 0j, ""),
-    (lambda g: 2 * g, ""),
-    (lambda g: g * (1 + 1e-6), ""),
-    (lambda g: g * np.exp(1e-6j), ""),
+    (lambda g: g.real + 0j, "claimed = 0 on all 6 entries of"),
+    (lambda g: 2 * g, "claimed = 2 x expected on all 6 entries of"),
+    (lambda g: g * (1 + 1e-6), "claimed = 1.000001 x expected on all 6 entries of"),
+    (lambda g: g * np.exp(1e-6j), "a small number is off"),
 ])  # fmt: skip
 def test_a_wrong_gradient_fails_at_a_part_of_its_argument(name, wrong, cause):
     f, vjp = RIGHT[name]
@@ -48,7 +48,7 @@ def test_a_wrong_gradient_fails_at_a_part_of_its_argument(name, wrong, cause):
     finding = only(report)
     argument, part = finding.argument.split(".")
     assert part in ("real", "imag")
-    assert finding.cause == cause
+    assert cause in finding.cause
     right = vjp(finding.cotangent[0] + 1j * finding.cotangent[1], Z)
     assert finding.expected == pytest.approx(getattr(right, part)[finding.index], rel=1e-7)
     assert finding.claimed == pytest.approx(getattr(wrong(right), part)[finding.index], rel=1e-12)

@@ -14,6 +14,38 @@ from adapters.base import Adapter, Problem, Verdict, fresh
 
 KINDS = {"real": "real", "spd": "positive-definite", "simplex": "simplex", "lower": "real"}
 KINDS |= {"onehot": "simplex", "binary": "real", "sign": "sign", "index": "index", "mask": "mask"}
+# A kind of cause, in gradbench's words for it; where gradbench tells more apart, one of the same group.
+CAUSES = {
+    "sign": "sign",
+    "factor": "factor",
+    "count": "off_by_one",
+    "slight": "rel_1e-5",
+    "first": "batch1_only",
+    "dropped": "zero_grad",
+    "term": "missing_term",
+    "formula": "wrong_operand",
+    "transposed": "transposed",
+    "moved": "permuted",
+    "mixed": "batch_leakage",
+    "broadcast": "broadcast_sum",
+    "shape": "wrong_shape",
+    "layout": "layout",
+    "entry": "rare_entry",
+    "edge": "padding_edge",
+    "place": "off_by_one",
+    "duplicates": "duplicate_index",
+    "cotangent": "cotangent_nonlinear",
+    "mask": "kink_mask",
+    "branch": "negative_branch",
+    "ties": "ties",
+    "labels": "soft_labels",
+    "range": "large_x",
+    "precision": "float32_only",
+    "type": "dtype",
+    "written": "mutates",
+    "state": "stale_state",
+    "random": "nondeterministic",
+}
 GENERATED = ("real", "spd", "simplex", "onehot", "binary", "sign", "index", "mask")
 
 
@@ -84,6 +116,7 @@ class GradVerify(Adapter):
             str(report)[:300],
             arg,
             entries,
+            CAUSES.get(found.kind, ""),
             inputs=found.inputs or None,
             cotangent=next(iter(found.cotangent), None),
         )

@@ -193,7 +193,7 @@ def test_every_finding_pastes_back_to_itself(planted, op):
     for found in report.findings:
         with pytest.raises(gv.LawBroken) as broken:
             exec(found.witness, {})
-        assert f" FAILS {found.law}\n" in str(broken.value)
+        assert f" FAILS {found.law}" in str(broken.value)
         assert f"at {found.place}: claimed" in str(broken.value)
 
 

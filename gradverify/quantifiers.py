@@ -46,7 +46,7 @@ class Cotangents:
 
 
 @dataclass(frozen=True)
-class Quantifiers:
+class RandomQuantifiers:
     """What a law at ``x`` may ask for, drawn when it is; ``even`` says whether the tangent's steps are alike."""
 
     subject: Subject

@@ -1,0 +1,256 @@
+"""Typical mistakes are called what they are, with the evidence; what fits no pattern is not given a name."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import gradverify as gv
+from gradverify import nn
+from gradverify._cause import KINDS
+from gradverify.faults import FAULTS
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(3, 4))
+W, B = RNG.normal(size=(4, 4)), RNG.normal(size=4)
+TABLE, ROWS = RNG.normal(size=(5, 3)), np.array([1, 3, 1])
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def pulled_back(axis=-1, both=True):
+    """The pullback of softmax with a sum along this axis, or without it."""
+
+    def vjp(g, x):
+        p = softmax(x)
+        return p * (g - both * (g * p).sum(axis, keepdims=True))
+
+    return vjp
+
+
+def layer(x, w, b):
+    return x @ w + b
+
+
+def right_layer(g, x, w, b):
+    return g @ w.T, x.T @ g, g.sum(0)
+
+
+def but(k, change):
+    """The right pullback of the layer, with argument k's gradient changed."""
+
+    def vjp(g, x, w, b):
+        out = list(right_layer(g, x, w, b))
+        out[k] = change(out[k], g, w)
+        return tuple(out)
+
+    return vjp
+
+
+def overwritten(g, table, rows):
+    out = np.zeros_like(table)
+    out[rows] = g
+    return out, None
+
+
+def in_place(g, x):
+    return np.multiply(g, np.cos(x), out=g)
+
+
+def gates(x, w):
+    a = x @ w
+    return np.tanh(a[:, :2]) * np.tanh(a[:, 2:4]) + np.tanh(a[:, 4:])
+
+
+def one_gate(g, x, w):
+    t = np.tanh(x @ w)
+    da = np.concatenate([g * t[:, 2:4], -g * t[:, :2], g], axis=1) * (1 - t**2)
+    right = np.concatenate([g * t[:, 2:4], g * t[:, :2], g], axis=1) * (1 - t**2)
+    return right @ w.T, x.T @ da
+
+
+ONE = np.where(np.arange(12).reshape(3, 4) == 7, 1.01, 1)
+GATES = (RNG.normal(size=(3, 4)), RNG.normal(size=(4, 6)))
+MISTAKES = {
+    "sign": (np.cos, lambda g, x: g * np.sin(x), X, "claimed = -expected on all 12 entries of x"),
+    "factor": (lambda x: (x**2).mean(), lambda g, x: g * 2 * x, X, "claimed = 12 x expected"),
+    "count": (lambda x: x.mean(), lambda g, x: np.full_like(x, g / (x.size - 1)), X, "a count of 11 for 12"),
+    "slight": (np.sin, lambda g, x: g * (np.cos(x) + 1e-5), X, "a small number is off"),
+    "dropped": (layer, but(2, lambda d, g, w: 0 * d), (X, W, B), "b is taken for a constant"),
+    "term": (softmax, pulled_back(both=False), X, "that is left out (36 such pairs)"),
+    "formula": (np.tanh, lambda g, x: g * (1 - np.tanh(x)), X, "the slope claimed at x"),
+    "transposed": (layer, but(0, lambda d, g, w: g @ w), (X, W, B), "right once w is the same with axes 0 and 1"),
+    "moved": (np.sin, lambda g, x: (g * np.cos(x))[::-1], X, "in reverse order along axis 0"),
+    "mixed": (softmax, pulled_back(axis=0), X, "depends on the cotangent of output"),
+    "broadcast": (layer, but(2, lambda d, g, w: g.mean(0)), (X, W, B), "a mean of what 3 outputs each add"),
+    "first": (layer, but(2, lambda d, g, w: g[0]), (X, W, B), "the slice 0 along axis 0 counts alone"),
+    "entry": (np.sin, lambda g, x: g * np.cos(x) * ONE, X, "one entry of 12 is wrong: x[1, 3]"),
+    "edge": (np.sin, lambda g, x: g * np.cos(x) * (np.arange(4) < 3), X, "the last of 4 along axis 1"),
+    "place": (lambda x: x.cumsum(-1), lambda g, x: g[:, ::-1].cumsum(-1)[:, ::-1] - g, X, "own share is missing"),
+    "duplicates": (lambda table, rows: table[rows], overwritten, (TABLE, ROWS), "right once no index in rows repeats"),
+    "cotangent": (np.sin, lambda g, x: np.cos(x), X, "it is ignored, and taken for ones"),
+    "mask": (lambda x: x * (ONE != 1) * 2, lambda g, x: 2 * g, X, "does not depend on 11 entries of x"),
+    "branch": (lambda x: np.maximum(x, 0), lambda g, x: g, X, "right once no entry of x is negative"),
+    "range": (lambda x: np.logaddexp(0, x), lambda g, x: g * np.exp(x) / (1 + np.exp(x)), 900 * X, "no larger than 2"),
+    "precision": (
+        np.sin,
+        lambda g, x: g * np.cos(x) * (1 + 1e-3 * (x.itemsize < 8)),
+        X.astype("f4"),
+        "wrong in float32",
+    ),
+    "type": (np.sin, lambda g, x: (g * np.cos(x)).astype("f4"), X, "a gradient of float32 (3, 4)"),
+    "shape": (layer, but(2, lambda d, g, w: g), (X, W, B), "a gradient of float64 (3, 4)"),
+    "written": (np.sin, in_place, X, "writes into the cotangent"),
+    "raised": (np.sin, lambda g, x: g @ x, X, "ValueError"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_typical_mistake_is_called_what_it_is_and_shown(kind):
+    f, vjp, inputs, evidence = MISTAKES[kind]
+    report = gv.check(f, vjp=vjp, inputs=inputs, name="f")
+    assert {found.kind for found in report.findings[:1]} == {kind}, report
+    assert evidence in report.findings[0].cause
+    assert f"f FAILS {report.findings[0].law}: {KINDS[kind]}" in str(report)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_kind_of_cause_but_those_of_calls_and_labels_is_among_these():
+    assert set(KINDS) - set(MISTAKES) == {"ties", "labels", "layout", "state", "random", "convention"}
+
+
+def test_what_is_peculiar_to_a_point_is_no_cause_where_the_failure_stays_without_it():
+    x = np.array([[1.0, 1.0, -2.0], [0.0, 700.0, 0.0]])
+    report = gv.check(np.sin, vjp=lambda g, x: -g * np.cos(x), inputs=x)
+    assert report.findings[0].kind == "sign"
+
+
+def test_where_a_value_is_special_that_is_told():
+    report = gv.check(np.exp, vjp=lambda g, x: g * np.exp(x) * (x != 0), inputs=np.array([0.0, 0.3, -1.7]))
+    assert report.findings[0].kind == "ties"
+    assert "tie or are whole numbers" in report.findings[0].cause
+
+
+def test_labels_that_are_no_corners_are_told():
+    labels = np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    logits = RNG.normal(size=(3, 2))
+
+    def loss(z, t):
+        return -(t * np.log(softmax(z))).sum()
+
+    def vjp(g, z, t):
+        hard = np.eye(2)[t.argmax(-1)]
+        return g * (softmax(z) - hard), None
+
+    inputs = (logits, gv.At(labels, kind="simplex"))
+    report = gv.check(loss, vjp=vjp, inputs=inputs)
+    assert report.findings[0].kind == "labels"
+
+
+def test_an_answer_kept_from_before_noise_and_sums_over_calls_are_told_apart():
+    rng, kept, total = np.random.default_rng(1), {}, [0.0]
+
+    def noisy(g, x):
+        return g * np.cos(x) * (1 + 1e-3 * rng.normal())
+
+    def first(g, x):
+        return kept.setdefault(x.shape, g * np.cos(x))
+
+    def summed(g, x):
+        total[0] = total[0] + g * np.cos(x)
+        return total[0]
+
+    kinds = [gv.check(np.sin, vjp=rule, inputs=X).findings[0].kind for rule in (noisy, first, summed)]
+    assert kinds == ["random", "state", "state"]
+
+
+def test_one_gate_of_several_is_named():
+    report = gv.check(gates, vjp=one_gate, inputs=GATES)
+    assert report.findings[0].kind == "sign"
+    assert "part 1 of 3 along axis 1 of w; claimed = -1 x expected there" in report.findings[0].cause
+
+
+def test_what_fits_nothing_is_given_no_name_but_its_size():
+    def f(x):
+        return (np.sin(x) * np.exp(x @ x)).sum()
+
+    def vjp(g, x):
+        grown = np.exp(x @ x)
+        return g * (np.cos(2 * x) * grown + 2 * x * np.sin(x).sum() * grown)  # cos(2x) for cos(x)
+
+    report = gv.check(f, vjp=vjp, inputs=np.array([0.3, -0.7, 0.2, 0.5]))
+    assert report.findings[0].kind == ""
+    assert report.findings[0].cause.startswith("no simple pattern: off by ")
+
+
+def test_a_single_entry_among_many_is_found_alone_among_those_asked():
+    x = RNG.normal(size=(60, 50))
+    wrong = np.ones(x.shape)
+    wrong[31, 7] = 1.01
+    report = gv.check(np.sin, vjp=lambda g, x: g * np.cos(x) * wrong, inputs=x)
+    assert report.findings[0].kind == "entry"
+    assert report.findings[0].place == "x[31, 7]"
+    assert "one entry of 48 that were asked is wrong" in report.findings[0].cause
+
+
+def test_laws_that_break_for_one_cause_are_one_block_and_the_kind_is_in_the_json():
+    report = gv.check(np.sin, vjp=lambda g, x: np.cos(x), inputs=X, name="f")
+    text = str(report)
+    assert text.count("f FAILS") == 1
+    assert "  breaks too: pullback_is_linear, pullback_of_zero_is_zero" in text
+    assert json.loads(report.to_json())["verdicts"][-1]["findings"] == []
+    kinds = [f["kind"] for v in json.loads(report.to_json())["verdicts"] for f in v["findings"]]
+    assert kinds == ["cotangent"] * 3
+
+
+def test_a_rule_that_takes_no_other_cotangent_gets_a_verdict_and_no_cause():
+    def picky(g, x):
+        if np.count_nonzero(g) < g.size:
+            raise RuntimeError("a sparse cotangent")
+        return -g * np.cos(x)
+
+    report = gv.check(np.sin, vjp=picky, inputs=X, laws="pullback_is_the_derivative")
+    assert report.status == "FAILS"
+    assert report.findings[0].kind == ""
+
+
+NAMES = {
+    "the sign is wrong": {"sign"},
+    "twice too large": {"factor"},
+    "half too small": {"factor"},
+    "too large by 1 %": {"factor"},
+    "too large by 1e-5": {"factor"},
+    "the largest entry is zero": {"entry", "cotangent"},
+    "the first entry is off by 1 % of the scale": {"entry"},
+    "the last row is left out": {"edge"},
+    "transposed": {"transposed", "moved"},
+    "moved on by one place": {"moved", "place"},
+    "the cotangent is ignored": {"cotangent"},
+    "the cotangent has lost its sign": {"cotangent"},
+    "the cotangent enters squared": {"cotangent"},
+    "the last argument's gradient is zero": {"dropped"},
+    "rounded to a coarser type on the way": {"slight", "precision"},
+    "wrong in float32 only": {"precision"},
+    "writes into the cotangent": {"written"},
+    "writes into an input": {"written"},
+    "the first answer is kept": {"state"},
+    "random": {"random"},
+    "of the wrong dtype": {"type"},
+    "of the wrong shape": {"shape"},
+    "NaN where the input is zero": {"ties", "range"},
+}
+
+
+@pytest.mark.parametrize("subject", [nn.softmax, nn.layer_norm], ids=lambda s: s.name)
+def test_a_planted_fault_is_called_by_its_name(subject):
+    called = {}
+    for fault in FAULTS:
+        report = gv.check(fault.apply(subject), by=gv.Sampling(points=3))
+        assert report.status == "FAILS", fault.name
+        called[fault.name] = report.findings[0].kind
+    assert {name: kind for name, kind in called.items() if kind not in NAMES[name]} == {}
