@@ -57,7 +57,7 @@ def sees(verdict: Verdict) -> str:
 def failure(verdict: Verdict) -> list[str]:
     """The lines of a failure: what, where, both sides, why, and how to run it again."""
     kinds = dict.fromkeys(f.kind for f in verdict.findings if f.kind)
-    why = f": {'; '.join(KINDS[kind] for kind in kinds)}" if kinds else ""
+    why = f": {'; '.join(clean(KINDS.get(kind, kind)) for kind in kinds)}" if kinds else ""
     lines = [f"{clean(verdict.subject)} FAILS {verdict.law}{why}", f"  the law: {clean(verdict.statement)}"]
     for f in verdict.findings:
         if f.argument:

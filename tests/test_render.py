@@ -27,6 +27,17 @@ def failing(*findings: Finding, **more: object) -> Report:
     return Report((verdict(Status.FAILS, findings=findings, trials=3, decisive=2, **more),), seed=7)
 
 
+def test_the_first_line_says_the_kind_of_cause_and_one_cause_is_one_block():
+    one, other = (verdict(Status.FAILS, law=law, findings=(finding(kind="sign"),)) for law in ("first", "second"))
+    lines = str(Report((one, other), seed=7)).splitlines()
+    assert "f FAILS first: the sign is wrong" in lines
+    assert "  breaks too: second" in lines
+    assert not any(line.startswith("f FAILS second") for line in lines)
+    apart = verdict(Status.FAILS, law="second", findings=(finding(kind="factor"),))
+    assert "f FAILS second: a constant factor is wrong" in str(Report((one, apart)))
+    assert "f FAILS a_law: a\\x1b[2J" in str(failing(finding(kind=HOSTILE)))
+
+
 def test_a_failure_says_law_place_both_sides_and_how_to_run_it_again():
     report = failing(finding(cause="half of it", witness="gv.check(f).require()", where="ties", dtype="float64"))
     assert _render.failure(report.verdicts[0]) == [

@@ -1,7 +1,12 @@
-"""After a FAILS: where it is wrong (``locate``), the smallest input (``minimise``) and its line (``witness``)."""
+"""After a FAILS: where it is wrong (``locate``), why (``diagnose``), the smallest input (``minimise``), a ``witness``.
 
+``diagnose`` asks what makes the failure vanish (``circumstances``), how the claim goes with its ``cotangent``, and
+which of the ``patterns`` both ``sides`` of the numbers show.
+"""
+
+from gradverify.explain.diagnose import diagnose
 from gradverify.explain.locate import locate
 from gradverify.explain.minimise import Smaller, alike, minimise
 from gradverify.explain.witness import literal, load, sparse, witness
 
-__all__ = ["Smaller", "alike", "literal", "load", "locate", "minimise", "sparse", "witness"]
+__all__ = ["Smaller", "alike", "diagnose", "literal", "load", "locate", "minimise", "sparse", "witness"]
