@@ -1,4 +1,4 @@
-"""A Claim relates two sides and does not judge; only the four functions here make one."""
+"""A Claim relates two sides and does not judge; laws make one by the four functions here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def same_bits(left: Vectors, right: Vectors, what: str = "", *, about: Literal["
 
 
 def raises(kind: type[Exception], call: Callable[[], Any], what: str = "") -> Claim:
-    """Calling raises an exception of this kind; the left side counts what was raised instead (0 or 1)."""
+    """Calling raises an exception of this kind; the left side is 1 where it does not."""
     try:
         call()
     except kind:

@@ -1,7 +1,7 @@
 """A disagreement is looked at again, along fresh directions and with another oracle, before it is a Finding.
 
 It is excused where a kink or lost digits explain it, and where it is less than what is told to be seen: what is told
-to be visible is visible, and nothing of a third of that size is alleged.
+to be visible is visible, and nothing of two fifths of that size is alleged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOLD = 2.5  # the least mistake is told to a factor of 3: what is so many times 
 SMALL = 1e-3  # ... but nothing above this is too small: a tenth of what makes a trial decisive
 ALONE = 2.0  # bars: a gap no further from what one entry by itself makes, along every look, is that entry's
 Look = tuple[dict[str, Any], Claim, Judgement]  # the quantifiers, a claim made with them, and what is judged of it
-LESS = "less than a third of what is told to be seen"
+LESS = "less than half of what is told to be seen"
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Instruments(Protocol):
         ...
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
-        """What may be claimed at this point if it is a kink."""
+        """What a disagreement may be down to: lost digits, or a kink, and what may be claimed there."""
         ...
 
     def refusal(self, law: Law, trial: Trial, what: str, cause: str) -> Finding:

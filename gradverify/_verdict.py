@@ -20,7 +20,7 @@ class Status(enum.StrEnum):
 
 
 class Outcome(enum.StrEnum):
-    """What one trial says: blunt means that a mistake would not have been seen."""
+    """What one claim says: blunt means that nothing follows, for a mistake would not have been seen or is in doubt."""
 
     AGREES = "agrees"
     DISAGREES = "disagrees"

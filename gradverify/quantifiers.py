@@ -47,7 +47,7 @@ class Cotangents:
 
 @dataclass(frozen=True)
 class RandomQuantifiers:
-    """What a law at ``x`` may ask for, drawn when it is; ``even`` says whether the tangent's steps are alike."""
+    """What a law at ``x`` may ask for, drawn when it is first looked up; ``even`` has all steps of the tangent alike."""
 
     subject: Subject
     x: Vectors

@@ -346,7 +346,9 @@ def powers(s: Sides) -> Cause | None:
         for says, times in ((s.name, x), (f"{s.name}**2", x**2), (f"exp({s.name})", np.exp(x))):
             for how, gain in (("x", times), ("/", 1 / times)):
                 told = np.isfinite(gain[wrong]) & (gain[wrong] != 0) & (np.abs(np.abs(gain[wrong]) - 1) > LITTLE)
-                if told.all() and _fits(s, np.where(wrong, s.expected * gain, s.expected), float(np.max(np.abs(gain)))):
+                if told.all() and _fits(
+                    s, np.where(wrong, s.expected * gain, s.expected), float(np.max(np.abs(gain[wrong])))
+                ):
                     where = of_all(s) if wrong.all() else f"the {int(wrong.sum())} entries of {s.name} that are wrong"
                     return Cause("formula", f"claimed = expected {how} {says} on {where}")
     return None

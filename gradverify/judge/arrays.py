@@ -141,6 +141,6 @@ def _gap(claim: Claim, a: Array, b: Array) -> Array:
 
 
 def _vanishes(left: Vectors, right: Vectors, k: int, bar: Array, sizes: Callable[[Answer], Sizes]) -> bool:
-    """Is the bar no more than rounding of |v||f|: what both sides agree on within it is 0, or as good as 0?"""
+    """Is the bar a small share of |v||f|: what both sides agree on within it is 0, or as good as 0?"""
     naturals = [sizes(w.answer).get(k) for w in (*left.answers, *right.answers)]
     return all(n is None or all(np.all(b <= ZERO * m + TINY) for b, m in slices(bar, n)) for n in naturals)

@@ -39,8 +39,9 @@ ALL_SEEN = Least(0.0, 0.0)
 @dataclass(frozen=True)
 class Judgement:
     """What one claim says. ``sight`` tells for each argument whether a mistake there would have been seen:
-    "decisive", "zero" (both sides vanish within tight bars), "faint" (not zero, and no larger than
-    rounding of |v||f|) or "blunt"; ``smallest`` the least relative mistake seen of each decisive one.
+    "decisive", "zero" (both sides vanish within tight bars), "faint" (not zero, and small beside
+    |v||f| within bars that are tight for it) or "blunt", -1 being the value;
+    ``smallest`` the least relative mistake seen of each decisive one.
     """
 
     outcome: Outcome

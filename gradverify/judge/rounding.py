@@ -1,9 +1,10 @@
 """How much of the subject's own rounding is granted, level by level: the next only if the one before is too little.
 
 ``OWN``: a few roundings of an entry's own size. ``FLOORED``: and of the size it has without cancellation. ``MEASURED``:
-and what the code is seen to scatter by, which in float64 has a cap, so that a hidden float32 cast is not excused.
+and what the code is seen to scatter by, which has a cap, so that a hidden float32 cast is not excused.
 ``ELSEWHERE``: and what f is rounded by where it is larger (at generated points that is known, and the same).
-Where accuracy is the question, neither: what roundings of the inputs change is granted in their place (``bars``).
+Where accuracy is the question, neither of the last two: what roundings of the inputs change is granted in their place
+(``bars``).
 An answer in few digits beside its twin in many has levels of its own: the twin is what sees a cast.
 """
 

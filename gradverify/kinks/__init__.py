@@ -1,7 +1,7 @@
 """At a kink a claim is right if, along every direction tried, it lies between the slopes of smooth neighbours.
 
 The neighbours' own claims are first held against the oracle; then the extremes of their slopes are
-searched (by flipping which side of each kink a neighbour lies on), not sampled. This is the
+searched (by flipping which side of each kink a neighbour lies on), of many kinks sampled. This is the
 directional form of Clarke's generalised gradient (Optimization and Nonsmooth Analysis, 1983, 2.1).
 """
 

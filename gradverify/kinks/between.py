@@ -1,4 +1,4 @@
-"""Is the claim a neighbour's gradient, or between the slopes nearby? The extremes are searched, not sampled."""
+"""Is the claim a neighbour's gradient, or between the slopes nearby? Of few, the extremes are searched."""
 
 from __future__ import annotations
 

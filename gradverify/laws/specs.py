@@ -15,7 +15,7 @@ DERIVATIVE = (
     second_order.pushforward_is_linear,
     derivative.pullback_remembers_nothing,
 )
-FIRST = (  # what these refuse cannot be judged further
+FIRST = (  # told before the others, some of which rest on them
     contract.same_answer_twice,
     contract.inputs_are_left_unchanged,
     layout.layout_does_not_matter,

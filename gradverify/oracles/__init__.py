@@ -1,7 +1,8 @@
 """An Oracle gives a trusted derivative with its error, or says why it cannot here.
 
 ``FiniteDifference`` (several steps, an error bar), ``ComplexStep``, ``Extended`` and ``Arbitrary`` (more
-digits), each with its self-test, and the ``Ladder`` that asks the cheapest one that can decide.
+digits), each with its self-test, and the ``Ladder`` that asks the cheapest one that can decide (and once a trial, by
+which one a doubt could be settled).
 ``remainder_rate`` needs no step: does the Taylor remainder of a claimed slope fall as it must?
 """
 

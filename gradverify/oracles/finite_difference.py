@@ -1,10 +1,10 @@
 """Central differences over several steps give a derivative with an error bar, or say that none is known.
 
-A block is three steps h, h/2, h/4 and two Richardson columns. Its bar is made of the columns'
-spread, of the rounding of f (measured from the block's own even part) over the smallest step, and of
-a guard against functions that are not smooth to second order. A block counts for an output where
-the gap of its one-sided slopes shrinks with the step. Input rounding is absent: steps are exact
-(see ``line``). The value is known once two blocks agree; a value never confirmed at two scales is none.
+A block is three steps h, h/2, h/4 and two Richardson columns. Its bar is made of the columns' spread, of the rounding
+of f (measured from the block's own even part) over the smallest step, and of a guard against functions that are not
+smooth to second order. A block counts for an output where the gap of its one-sided slopes shrinks with the step. Input
+rounding is no more than that of f: steps are exact, or nearly (see ``line``). The value is known once two blocks agree;
+a value never confirmed at two scales is none.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def at_zero(line: Line, dtype: type) -> Vectors:
 
 
 def slopes(line: Line, kind: str, weight: Array) -> Slopes:
-    """The ladder of blocks, settled output by output; stops when the weighted bar has stopped improving."""
+    """The sequence of blocks, settled output by output; stops when the weighted bar has stopped improving."""
     known = value = bar = None
     contradicted = np.zeros(line.f0.shape, bool)
     last: Block | None = None

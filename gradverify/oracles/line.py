@@ -1,7 +1,8 @@
 """A subject along a line through x is a function of one real number; every oracle differentiates that.
 
-The tangent is rounded so that x + h u is exact for every h = 2^-k that is used: input rounding then
-vanishes instead of having to be budgeted.
+The tangent is rounded to few bits, so that x + h u is exact for the steps h that are used: input rounding then vanishes
+instead of having to be budgeted. What is left is half a unit where the sum crosses a power of two, or where u is larger
+than x: as much as f rounds by itself.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def along_simplex(a: Array, rng: np.random.Generator) -> Array:
 
 
 def addable(a: Array, u: Array) -> Array:
-    """u rounded to 16 bits relative to max(|a|, |u|), so that a + h u is exact for h = 2^-k, k <= 34 in float64."""
+    """u rounded to 16 bits relative to max(|a|, |u|), so that a + h u has room for h down to 2^-36 in float64."""
     return np.asarray(deferred(_rounded, a, u))
 
 

@@ -175,6 +175,12 @@ def test_one_gate_of_several_is_named():
     assert "part 1 of 3 along axis 1 of w; claimed = -1 x expected there" in report.findings[0].cause
 
 
+@pytest.mark.parametrize("claim", [lambda x: 1 - np.tanh(x), np.cos])
+def test_a_zero_among_the_inputs_makes_no_pattern_of_its_inverse(claim):
+    report = gv.check(np.tanh, vjp=lambda g, x: g * claim(x), inputs=np.array([0.3, -1.2, 0.0]))
+    assert "the slope claimed at x" in report.findings[0].cause
+
+
 def test_what_fits_nothing_is_given_no_name_but_its_size():
     def f(x):
         return (np.sin(x) * np.exp(x @ x)).sum()
