@@ -22,6 +22,7 @@ from gradverify._arrays import Array, Wide, deferred, slices, wide
 from gradverify._floating import is_low, unit
 from gradverify._steps import step_of, usual_step
 
+FAR = 0.05  # of a gap: an oracle whose error is not below this share of it refutes nothing
 EPS_WIDE = float(np.finfo(Wide).eps)
 
 

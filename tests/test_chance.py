@@ -20,7 +20,7 @@ from gradverify.judge import judge
 from gradverify.judge.numbers import LIMITED
 from gradverify.judge.scatter import _scatter
 from gradverify.laws import pullback_is_the_derivative
-from gradverify.oracles.line import tangent
+from gradverify.quantifiers import tangent
 
 X = np.array([1.25, -0.5, 3.0, 0.75, -2.0, 10.0])
 DRAWS = 100_000

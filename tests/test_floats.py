@@ -126,7 +126,7 @@ def test_a_rule_at_a_tie_has_to_be_valid_for_cotangents_of_all_signs():
 def test_vectors_that_say_so_have_random_signs():
     from gradverify._domain import At, Domain
     from gradverify._subject import Subject
-    from gradverify.oracles.line import tangent
+    from gradverify.quantifiers import tangent
 
     subject = Subject("f", np.sin, Domain({"x": At(np.ones(500))}), vjp=lambda g, x: g)
     u = tangent(subject, vectors([np.ones(500)]), np.random.default_rng(1), (0,))

@@ -11,13 +11,12 @@ import numpy as np
 from gradverify._arrays import Array, deferred, largest, slices, wide
 from gradverify._claim import Claim
 from gradverify._floating import is_floating, limits
-from gradverify._vectors import Answer, Estimate, Weighed
+from gradverify._vectors import FAR, Answer, Estimate, Weighed
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
 from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, together
 from gradverify.judge.sizes import Sizes, elsewhere_of, naturals_of, size_of
 
-BLUNT = 0.05  # an oracle whose bar is not below this share of the gap refutes nothing
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 # A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
@@ -69,10 +68,10 @@ def _blunt_oracle(left: Estimate, right: Estimate, gap: float, limit: float, wei
         return ""
     if gap < limit:
         return f"a gap of {gap:.1e}, and no oracle here confirms less than {limit:.1e}"
-    if right.error > BLUNT * gap:
+    if right.error > FAR * gap:
         return f"the oracle's error {right.error:.1e} is not far below the gap {gap:.1e}"
     second = right.second
-    if second is not None and second.error <= BLUNT * gap:
+    if second is not None and second.error <= FAR * gap:
         apart = abs(left.value - second.value)
         return "" if apart > second.error + 0.5 * gap else f"{right.source} and {second.source} disagree here"
     if right.source in LONE and weighed and gap < ALONE * size_of(weighed[0].answer):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradverify._arrays import Array
-from gradverify._vectors import Estimate, Vectors
-from gradverify.judge.numbers import ALONE, BLUNT, LONE
+from gradverify._vectors import FAR, Estimate, Vectors
+from gradverify.judge.numbers import ALONE, LONE
 from gradverify.judge.rounding import MEASURED
 from gradverify.judge.sizes import size_of
 from gradverify.kinks.place import NEAR, Place
@@ -52,10 +52,10 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
     bar = known.error + claimed.error
     gap = abs(claimed.value - known.value)
     inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
-    sharp = isinstance(inside, Estimate) and inside.error <= BLUNT * gap
+    sharp = isinstance(inside, Estimate) and inside.error <= FAR * gap
     if sharp and abs(claimed.value - inside.value) <= inside.error + claimed.error:
         return True
-    sharp = known.second is not None and known.second.error <= BLUNT * gap
+    sharp = known.second is not None and known.second.error <= FAR * gap
     if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
         return True if gap <= bar else None
     if gap > bar:
@@ -74,7 +74,7 @@ def refuted(
             if not isinstance(known, Estimate):
                 continue
             gap = abs(g[i] * step - known.value)
-            if gap > max(worst, known.error / BLUNT, known.refutes):
+            if gap > max(worst, known.error / FAR, known.refutes):
                 k, index = place.entry(i)
                 worst, found = gap, (k, index, float(g[i]), known.value / step, known.value / step)
         if found is not None:

@@ -12,7 +12,8 @@ from gradverify._method import Excuse
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Vectors
 from gradverify._verdict import Outcome
-from gradverify.oracles.line import relaid, tangent
+from gradverify.oracles.line import relaid
+from gradverify.quantifiers import tangent
 
 NEAR, NEARER = 2.0**-24, 2.0**-44  # of a step: neighbours to judge, and neighbours that tell a jump from curvature
 COUNT = 8  # neighbours at each distance

@@ -9,8 +9,7 @@ import numpy as np
 
 from gradverify._arrays import Array
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import CannotHere, Estimate, Vectors
-from gradverify.judge.numbers import BLUNT
+from gradverify._vectors import FAR, CannotHere, Estimate, Vectors
 from gradverify.oracles import arbitrary, complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat
 
@@ -50,8 +49,8 @@ class Ladder:
         sharper = self.memo["higher"] and found.source == "float64 differences"
         return replace(
             found,
-            refutes=0.0 if sharper else found.error / BLUNT,  # a second look would ask the sharper oracle instead
-            share=finite_difference.TARGET[second] / BLUNT,
+            refutes=0.0 if sharper else found.error / FAR,  # a second look would ask the sharper oracle instead
+            share=finite_difference.TARGET[second] / FAR,
         )
 
     def _higher(self, subject: Subject, x: Vectors, u: Vectors) -> bool:

@@ -17,8 +17,8 @@ from mpmath import mp
 import gradverify as gv
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.arbitrary import Arbitrary, functions, value
-from gradverify.oracles.line import tangent
 from gradverify.points import KINDS, Seeded, point
+from gradverify.quantifiers import tangent
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -11,7 +11,8 @@ import gradverify as gv
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.kinks.boundary import boundaries, chain_rule_values
 from gradverify.oracles import ORACLES, ComplexStep, Extended, FiniteDifference, Ladder
-from gradverify.oracles.line import moved, tangent
+from gradverify.oracles.line import moved
+from gradverify.quantifiers import tangent
 
 # Derivatives by hand.
 FUNCTIONS = {

@@ -11,8 +11,8 @@ import pytest
 
 import gradverify as gv
 from gradverify._vectors import CannotHere, Estimate, Vectors
-from gradverify.oracles.line import tangent
 from gradverify.oracles.taylor import STEPS, Rate, Remainders, nothing, remainder_rate, right, wrong
+from gradverify.quantifiers import tangent
 
 
 def softmax(x):
