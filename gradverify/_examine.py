@@ -184,6 +184,11 @@ class _Survey:
         except (Misfit, Broken):
             return False
 
+    @property
+    def spent(self) -> bool:
+        """Is the budget spent?"""
+        return self.meter.spent
+
     def kept(self, law: str) -> Finding:
         """The finding that this law has."""
         return next(tally.findings[0] for known, tally in self.pairs if known.name == law)

@@ -133,6 +133,11 @@ class Loop(Protocol):
         """Is this law decided at another point, and not broken there? False once the budget is spent."""
         ...
 
+    @property
+    def spent(self) -> bool:
+        """Is the budget spent? Then nothing more is asked of the user's code."""
+        ...
+
     def kept(self, law: str) -> Finding:
         """The finding that this law has."""
         ...

@@ -47,7 +47,9 @@ def _value_is_lost(subject: Subject, x: Vectors) -> bool:
     exact = arbitrary.value(subject, x)
     if isinstance(exact, CannotHere):
         return False
-    pairs = [(p.ravel().astype(object), q.ravel()) for p, q in zip(subject.forward(x), exact, strict=True)]
+    pairs = [
+        (p.astype(np.float64).ravel().astype(object), q.ravel()) for p, q in zip(subject.forward(x), exact, strict=True)
+    ]
     top = max((abs(number) for _, q in pairs for number in q), default=0.0)
     return any(bool(np.any(abs(p - q) > LOST * max(top, TINY))) for p, q in pairs)
 

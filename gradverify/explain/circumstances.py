@@ -20,6 +20,8 @@ from gradverify._subject import Broken, Subject
 from gradverify._vectors import Vectors
 
 LARGE = 8.0  # entries beyond are large
+BESIDE = 2.0**-10  # of an entry, or of 1: so far from a special value
+MANY = 16  # examples
 ADDED = 2.0**-30  # of the largest number: what adding in another order changes is less
 
 
@@ -31,8 +33,8 @@ class Change:
     cause: Cause
 
 
-def changes(f: Subject, x: Vectors) -> Iterator[Change]:
-    """Every circumstance that is not plain here, made plain."""
+def changes(f: Subject, x: Vectors, *, finite: bool) -> Iterator[Change]:
+    """Every circumstance that is not plain here, made plain. ``finite``: what is claimed here is."""
     if any(is_low(a.dtype) for a in x):
         kinds = ", ".join(dict.fromkeys(a.dtype.name for a in x if is_low(a.dtype)))
         yield Change(x.higher, Cause("precision", f"wrong in {kinds}; right at the same numbers in float64"))
@@ -40,20 +42,21 @@ def changes(f: Subject, x: Vectors) -> Iterator[Change]:
         plain = Vectors(tuple(np.ascontiguousarray(a).reshape(a.shape) for a in x), bare=x.bare)
         yield Change(plain, Cause("layout", "right once the arrays are contiguous"))
     for k, place in enumerate(f.domain.arguments.values()):
-        for change, kind, says in _of_one(f.names[k], place, x[k], f.domain.bounds(k)):
+        for change, kind, says in _of_one(f.names[k], place, x[k], f.domain.bounds(k), finite):
             parts = list(x.parts)
             parts[k] = change
             yield Change(Vectors(tuple(parts), bare=x.bare), Cause(kind, says))
 
 
-def _of_one(name: str, place: Box | At, a: Array, bounds: tuple[object, object]) -> Iterator[tuple[Array, str, str]]:
+def _of_one(
+    name: str, place: Box | At, a: Array, bounds: tuple[object, object], finite: bool
+) -> Iterator[tuple[Array, str, str]]:
     """An argument with one circumstance made plain, and what that says."""
     if place.kind == "simplex" and a.ndim and np.any((a != 0) & (a != 1)):
         hard = np.eye(a.shape[-1], dtype=a.dtype)[np.argmax(a, axis=-1)]
         yield hard, "labels", f"right once the rows of {name} are one-hot"
     if place.kind == "index" and np.unique(a).size < a.size:
-        apart = (np.arange(a.size) + int(a.min())).astype(a.dtype).reshape(a.shape)
-        yield apart, "duplicates", f"right once no index in {name} repeats"
+        yield _distinct(a), "duplicates", f"right once no index in {name} repeats"
     if place.kind != "real" or not is_floating(a.dtype) or not a.size:
         return
     low, high = (np.asarray(end, np.float64) for end in bounds)
@@ -62,17 +65,32 @@ def _of_one(name: str, place: Box | At, a: Array, bounds: tuple[object, object])
     def within(numbers: Array) -> Array:
         return np.clip(numbers, low, high).astype(a.dtype)
 
-    rng = np.random.default_rng(20265)
-    if a.size > 1 and (np.unique(a).size < a.size or np.any(a == np.round(a))):
-        size = np.maximum(np.abs(a), 0.5)
-        apart = within(a + size * rng.uniform(1 / 16, 1 / 4, a.shape) * rng.choice([-1.0, 1.0], a.shape))
-        yield apart, "ties", f"right once no entries of {name} tie or are whole numbers"
     top = float(np.max(np.abs(a)))
     if free and top > LARGE:
-        yield within(a / (top / 2)), "range", f"right once {name} is no larger than 2"
+        kind = "branch" if finite else "range"
+        yield within(a / (top / 2)), kind, f"right once {name} is no larger than 2"
+    _, same, counts = np.unique(a, return_inverse=True, return_counts=True)
+    special = (a == np.round(a)) | (counts[same].reshape(a.shape) > 1)
+    if a.size > 1 and special.any():
+        rng = np.random.default_rng(20265)
+        way = rng.uniform(0.5, 1.0, a.shape) * rng.choice([-1.0, 1.0], a.shape)
+        apart = within(np.where(special, a + BESIDE * np.maximum(np.abs(a), 1.0) * way, a))
+        yield apart, "ties", f"right once no entries of {name} tie or are whole numbers"
     if free and np.any(a < 0) and np.any(a > 0):
         yield within(np.abs(a)), "branch", f"right once no entry of {name} is negative"
         yield within(-np.abs(a)), "branch", f"right once no entry of {name} is positive"
+
+
+def _distinct(a: Array) -> Array:
+    """Indices of which none repeats: those that do are the least that do not occur."""
+    flat = a.ravel().tolist()
+    seen: set[int] = set()
+    free = (n for n in itertools.count(min(flat)) if n not in set(flat))
+    out = []
+    for n in flat:
+        out.append(next(free) if n in seen else n)
+        seen.add(n)
+    return np.array(out, a.dtype).reshape(a.shape)
 
 
 def symmetries(f: Subject, x: Vectors) -> Iterator[Change]:
@@ -101,7 +119,7 @@ def _with(x: Vectors, k: int, a: Array, cause: Cause) -> Change:
 
 
 def _one_of_a_batch(f: Subject, x: Vectors) -> Vectors | None:
-    """The first example in every argument that has them along its first axis: whose order is without effect."""
+    """The first example in every argument that has them along its first axis: each of which counts by itself."""
     fixed = all(np.ndim(end) == 0 for k in range(len(x)) for end in f.domain.bounds(k))
     if not fixed or not x[0].ndim or x[0].shape[0] < 2:
         return None
@@ -110,14 +128,21 @@ def _one_of_a_batch(f: Subject, x: Vectors) -> Vectors | None:
     def each(rows: list[int]) -> Vectors:
         return Vectors(tuple(a[rows] if a.ndim and a.shape[0] == count else a for a in x), bare=x.bare)
 
-    turned = [*range(1, count), 0]
+    if count > MANY:
+        return None
     try:
-        pairs = list(zip(f.forward(x), f.forward(each(turned)), strict=True))
+        whole, alone = f.forward(x), [f.forward(each([row])) for row in range(count)]
     except Broken:
         return None
-    ways = ([(p, q) for p, q in pairs], [(p[turned], q) for p, q in pairs if q.ndim and len(q) == count])
-    alike = any(len(way) == len(pairs) and all(map(_same, *zip(*way, strict=True))) for way in ways if way)
-    return each([0]) if alike else None
+    return each([0]) if all(_by_row(p, [one[j] for one in alone]) for j, p in enumerate(whole)) else None
+
+
+def _by_row(whole: Array, alone: list[Array]) -> bool:
+    """Is an output made of what every example gives by itself: row by row, or as their sum or mean?"""
+    if whole.ndim and len(whole) == len(alone) and all(p.shape == (1, *whole.shape[1:]) for p in alone):
+        return _same(whole, np.concatenate(alone))
+    total = sum(alone[1:], start=alone[0])
+    return _same(whole, total) or _same(whole, np.asarray(total / len(alone)))
 
 
 def _same(p: Array, q: Array) -> bool:

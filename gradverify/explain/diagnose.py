@@ -7,24 +7,28 @@ circumstance explains more than a pattern that happens to fit. Where nothing exp
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from gradverify._cause import Cause
+from gradverify._claim import equal
 from gradverify._method import Loop, Trial
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import Vectors
+from gradverify._vectors import Estimate, Misfit, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.circumstances import changes, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
 from gradverify.explain.patterns import PATTERNS, dropped, factor, no_pattern, one_entry, partly
 from gradverify.explain.sides import Sides, sampled, sides
+from gradverify.judge import judge
 from gradverify.oracles.ladder import Ladder
 from gradverify.quantifiers import cotangent
 
 DERIVATIVE = "pullback_is_the_derivative"
 COTANGENT = ("pullback_is_linear", "pullback_of_zero_is_zero")
 STATE = ("same_answer_twice", "pullback_remembers_nothing")
+STEP, ANOTHER, FAR_ABOVE = 1 / 8, 1e-4, 1e6  # of a step to another point; a factor that differs there; of an error
 NOTHING = Cause("", "")
 
 
@@ -56,7 +60,7 @@ def diagnose(trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loo
             other = loop.again(trial, DERIVATIVE)
             return Cause("layout", finding.cause) if other is None else _of_numbers(trial, other, at, loop, judged)
         return _of_numbers(trial, finding, at, loop, judged) if finding.law in (DERIVATIVE, *COTANGENT) else NOTHING
-    except Broken:
+    except (Broken, Misfit):
         return NOTHING
 
 
@@ -80,36 +84,74 @@ def _of_numbers(
     def holds(other: Vectors) -> bool:
         return loop.holds(at(other), finding.law)
 
-    if (found := vanishing(changes(f, x), holds)) is not None:
+    if loop.spent:
+        return NOTHING
+    w = cotangent(f.forward(x), np.random.default_rng(20267), short=False)  # dense, whatever a witness has
+    finite = all(np.all(np.isfinite(g)) for g in f.pullback(x, w))
+    if (found := vanishing(changes(f, x, finite=finite), holds)) is not None:
         return found
     if isinstance(finding.expected, str) and "between" in finding.expected:
         return Cause("branch", "at a kink, and no mixture of the slopes beside it")
-    y, ladder = x.higher, Ladder()
-    v = cotangent(f.forward(x), np.random.default_rng(20267), short=False).higher  # dense, whatever a witness has
-    ladder.directional(f, y, trial.draw(0, judged).u, v)
-    table = sides(f, y, v, judged, analytic=ladder.trusts(f, y))
+    y, v, u, ladder = x.higher, w.higher, trial.draw(0, judged).u, Ladder()
+    ladder.directional(f, y, u, v)
+    if loop.spent:
+        return NOTHING
+    ones = Vectors(tuple(np.ones_like(p) for p in v), bare=v.bare)  # of a single number the derivative itself is told
+    table = sides(f, y, ones if v.size == 1 else v, judged, analytic=ladder.trusts(f, y))
     wrong = [s for s in table if s.wrong.any()]
     alone = [cause for cause in map(one_entry, wrong) if cause is not None]
     if wrong and len(alone) == len(wrong):
         return _together(alone)
-    if (found := nonlinear(f, y, v, table)) is not None:
+    if (found := nonlinear(f, y, v, judged, table)) is not None:
         return found
     if not table:
-        return _of_a_sample(f, y, v, finding)
+        return _of_a_sample(f, y, u, v, finding)
     if not wrong:
         return NOTHING
     named = next((s for s in wrong if s.name == finding.argument), wrong[0])
-    return _of_patterns(wrong, named) or vanishing(symmetries(f, x), holds) or no_pattern(named)
+    found = _of_patterns(wrong, named)
+    if found is not None and found.kind in ("factor", "count") and factor(named) is not None:
+        return _at_another_point(f, y, u.only(f.names.index(named.name)), v, ladder) or found
+    return found or vanishing(symmetries(f, x), holds) or no_pattern(named)
 
 
-def _of_a_sample(f: Subject, y: Vectors, v: Vectors, finding: Finding) -> Cause:
-    """Is the entry that was named the only one that is wrong, among those asked?"""
+def _at_another_point(f: Subject, y: Vectors, u: Vectors, v: Vectors, ladder: Ladder) -> Cause | None:
+    """Is the factor another one elsewhere? Then it is no constant."""
+    parts = tuple(
+        np.clip(a + STEP * d, *f.domain.bounds(k)) if d.size else a for k, (a, d) in enumerate(zip(y, u, strict=True))
+    )
+    factors = []
+    for x in (y, Vectors(parts, bare=y.bare)):
+        claimed, known = f.pullback(x, v).inner(u), ladder.directional(f, x, u, v)
+        if not isinstance(known, Estimate) or abs(known.value) <= FAR_ABOVE * known.error:
+            return None
+        factors.append(claimed.value / known.value)
+    here, there = factors
+    if abs(here - there) <= ANOTHER * abs(here):
+        return None
+    return Cause(
+        "formula", f"claimed = {here:.4g} x expected here, and {there:.4g} x at another point: no constant factor"
+    )
+
+
+def _of_a_sample(f: Subject, y: Vectors, u: Vectors, v: Vectors, finding: Finding) -> Cause:
+    """Is the entry that was named the only one that is wrong, and all others together right?"""
     if finding.argument not in f.names or finding.index is None:
         return NOTHING
-    some = sampled(f, y, v, f.names.index(finding.argument), finding.index, Ladder())
+    k, ladder = f.names.index(finding.argument), Ladder()
+    some = sampled(f, y, v, k, finding.index, ladder)
     wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
     if wrong == 1:
-        return Cause("entry", f"one entry of {known} that were asked is wrong: {finding.place}")
+        parts = list(u.parts)
+        parts[k] = np.array(u[k])
+        parts[k][finding.index] = 0.0
+        others = replace(u, parts=tuple(parts))
+        expected = ladder.directional(f, y, others, v)
+        if (
+            isinstance(expected, Estimate)
+            and judge(equal(f.pullback(y, v).inner(others), expected)).outcome == "agrees"
+        ):
+            return Cause("entry", f"{finding.place} alone is wrong: all other entries together are right")
     causes = (pattern(some) for pattern in (dropped, factor, partly))
     return next(filter(None, causes), Cause("", f"wrong on {wrong} of {known} entries of {some.name} that were asked"))
 

@@ -17,10 +17,11 @@ from gradverify._cause import Cause
 from gradverify.explain.sides import SAME, Matrix, Sides
 
 Pattern = Callable[[Sides], Cause | None]
-LITTLE = 0.02  # of the largest entry: what is off by less everywhere is a small number's doing
+LITTLE = 0.01  # of the largest entry: what is off by less everywhere is a small number's doing
 FEW = 6  # entries: among fewer, which of them are wrong says nothing
 CHANCE = 0.05  # that a structure shows though it means nothing
-WHOLE = (2, 3, 4)  # factors that are told by their names
+WHOLE = (1, 2, 3, 4)  # factors that one entry is enough to tell
+NEAR_ONE = 1e-6  # a factor nearer to 1 is rounding to fewer digits
 
 
 def number(value: float) -> str:
@@ -64,7 +65,7 @@ def factor(s: Sides) -> Cause | None:
     if not _fits(s, times * s.expected, abs(times)):
         return None
     known = named(times, () if s.matrix is not None and s.matrix.entrywise else s.x.shape)
-    if clear.sum() < 2 and not known and abs(times + 1) > SAME:
+    if abs(times - 1) < NEAR_ONE or abs(times) < SAME or (clear.sum() < 2 and not known and not _plain(times)):
         return None
     evidence = f"claimed = {times:.7g} x expected on {of_all(s)}"
     if abs(times + 1) < SAME:
@@ -74,15 +75,25 @@ def factor(s: Sides) -> Cause | None:
 
 
 def named(times: float, shape: tuple[int, ...]) -> str:
-    """What a factor is by name: a small whole number, its inverse, or made of a size; nothing for any other."""
+    """What a factor is by name: made of sizes, or of a count that is off by one; nothing for any other."""
     sizes = {f"the size of axis {k}": n for k, n in enumerate(shape) if n > 1}
+    ratios = itertools.permutations(sizes.items(), 2)
     sizes |= {"the number of entries": int(np.prod(shape))} if len(shape) > 1 else {}
-    plain = {str(n): float(n) for n in WHOLE} | {name: float(n) for name, n in sizes.items()}
-    table = plain | {f"1 over {name}": 1 / n for name, n in plain.items()}
+    table: dict[str, float] = {name: float(n) for name, n in sizes.items()}
+    table |= {f"1 over {name}": 1 / n for name, n in sizes.items()}
+    table |= {f"the root of {name}": math.sqrt(n) for name, n in sizes.items()}
+    table |= {f"1 over the root of {name}": 1 / math.sqrt(n) for name, n in sizes.items()}
+    table |= {f"{one} over {other}": n / m for (one, n), (other, m) in ratios if n != m}
     for n in dict.fromkeys(sizes.values()):
         table |= {f"a count of {n} for {m}": m / n for m in (n - 1, n + 1) if m}
         table |= {f"a count of {m} for {n}": n / m for m in (n - 1, n + 1) if m}
     return next((name for name, n in table.items() if abs(abs(times) - n) < 10 * SAME * n), "")
+
+
+def _plain(times: float) -> bool:
+    """Is it a small whole number or one over it, of either sign?"""
+    size = abs(times)
+    return any(abs(size - n) < 10 * SAME or abs(size * n - 1) < 10 * SAME for n in WHOLE)
 
 
 def _fits(s: Sides, other: Array, gain: float = 1.0) -> bool:
@@ -236,7 +247,7 @@ def mixed(s: Sides) -> Cause | None:
     count, (out, at) = int(stray.sum()), np.argwhere(stray)[0]
     entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, s.matrix.shape)}"
     says = f"the claim for {entry} depends on the cotangent of {output}, which does not depend on it"
-    return Cause("mixed", f"{says} ({count} such pairs)")
+    return Cause("mixed", f"{says} ({count} pairs of an output and an entry)")
 
 
 def constant(s: Sides) -> Cause | None:
@@ -251,19 +262,23 @@ def constant(s: Sides) -> Cause | None:
 
 
 def masked(s: Sides) -> Cause | None:
-    """Something is claimed where the function stands still, entry by entry or for whole entries."""
+    """Something is claimed of entries that the function does not depend on, or of outputs that stand still."""
     m = s.matrix
-    if m is None:
+    if m is None or not m.stray.any():
         return None
-    still = ~m.used.any(axis=0) & np.isfinite(m.width).all(axis=0)
-    claims = np.abs(m.claimed).max(axis=0, initial=0.0) > m.width.max(axis=0, initial=0.0)
-    count = int(np.sum(still & claims))
-    rest = m.right | still | (m.gone if m.entrywise else False)
-    if not count or count == still.size or not rest.all():
-        return None
-    at = place(int(np.flatnonzero(still & claims)[0]), s.claimed.shape)
-    says = f"the function does not depend on {count} entries of {s.name}, such as {at}, where something is claimed"
-    return Cause("mask", says)
+    known = np.isfinite(m.width)
+    columns, rows = ~m.used.any(axis=0) & known.all(axis=0), ~m.used.any(axis=1) & known.all(axis=1)
+    whole = m.stray.any(axis=0) & columns
+    rest = m.right | columns | (m.gone if m.entrywise else False)
+    if whole.any() and rest.all():
+        at = place(int(np.flatnonzero(whole)[0]), s.claimed.shape)
+        says = f"the function does not depend on {int(whole.sum())} entries of {s.name}, such as {at}"
+        return Cause("mask", f"{says}, where something is claimed")
+    still = np.broadcast_to(np.expand_dims(rows, 1), m.stray.shape)
+    if not (m.stray & ~still).any() and (m.right | still).all():
+        at = place(int(np.flatnonzero(m.stray.any(axis=1))[0]), m.shape)
+        return Cause("mask", f"output{at} stands still whatever {s.name} does, and a gradient is claimed for it")
+    return None
 
 
 def gone(s: Sides) -> Cause | None:
@@ -274,7 +289,7 @@ def gone(s: Sides) -> Cause | None:
     lost = m.gone
     out, at = np.argwhere(lost)[0]
     entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, m.shape)}"
-    says = f"{output} depends on {entry}, and that is left out ({int(lost.sum())} such pairs)"
+    says = f"{output} depends on {entry}, and that is left out ({int(lost.sum())} pairs of an output and an entry)"
     if bool(np.all(m.right | lost)):
         return _all_else_right(s, m, says)
     return Cause("term", says)
@@ -344,7 +359,7 @@ def powers(s: Sides) -> Cause | None:
         return None
     with np.errstate(all="ignore"):
         for says, times in ((s.name, x), (f"{s.name}**2", x**2), (f"exp({s.name})", np.exp(x))):
-            for how, gain in (("x", times), ("/", 1 / times)):
+            for how, gain in (("*", times), ("/", 1 / times)):
                 told = np.isfinite(gain[wrong]) & (gain[wrong] != 0) & (np.abs(np.abs(gain[wrong]) - 1) > LITTLE)
                 if told.all() and _fits(
                     s, np.where(wrong, s.expected * gain, s.expected), float(np.max(np.abs(gain[wrong])))
@@ -367,14 +382,14 @@ def block(s: Sides) -> Cause | None:
                 told = _inside(s)
                 kind = "formula" if not told else "term" if "= 0" in told else "sign" if "= -1 x" in told else "factor"
                 says = f"wrong only in part {which.pop()} of {parts} along axis {axis} of {s.name}{told}"
-                return Cause(kind, f"{says}: of a matrix of gates, one gate")
+                return Cause(kind, f"{says}: one of equal parts, as gates, or q, k and v, are")
     return None
 
 
 def offset(s: Sides) -> Cause | None:
     """Off by the same amount all along an axis."""
     rest = s.claimed - s.expected
-    if s.claimed.size < FEW or not s.known.all():
+    if s.claimed.size < 3 or not s.known.all():
         return None
     size = float(np.max(np.abs(rest)))
     for axes in _axes(s.claimed.ndim):
@@ -410,6 +425,10 @@ def no_pattern(s: Sides) -> Cause:
     wrong = s.wrong & s.known
     with np.errstate(all="ignore"):
         shares = np.abs(s.claimed - s.expected)[wrong] / s.size if s.size else np.full(int(wrong.sum()), np.inf)
+    if s.claimed.size == 1 and s.size:
+        return Cause(
+            "", f"no simple pattern: claimed is {number(float(s.claimed.item() / s.expected.item()))} x expected"
+        )
     count = f"{int(wrong.sum())} of {int(s.known.sum())} entries of {s.name}"
     off = (
         f"off by {number(float(shares.min(initial=np.inf)))} to {number(float(shares.max(initial=0.0)))} of the largest"
@@ -423,8 +442,10 @@ PATTERNS: tuple[Pattern, ...] = (
     averaged,
     factor,
     powers,
-    slight,
     one_entry,
+    offset,
+    proportional,
+    slight,
     transposed,
     moved,
     block,
@@ -435,7 +456,5 @@ PATTERNS: tuple[Pattern, ...] = (
     mixed,
     edge,
     constant,
-    offset,
-    proportional,
     another_function,
 )

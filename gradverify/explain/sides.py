@@ -9,7 +9,7 @@ import numpy as np
 from gradverify._arrays import Array
 from gradverify._method import Oracle
 from gradverify._subject import Broken, Subject
-from gradverify._vectors import CannotHere, Estimate, Vectors
+from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify.explain.locate import along
 from gradverify.judge.rounding import FLOORED
 from gradverify.oracles import complex_step
@@ -17,6 +17,7 @@ from gradverify.oracles.finite_difference import slopes
 from gradverify.oracles.line import Line, flat
 
 MOST = 256  # entries of the inputs, and of the outputs, up to which a whole Jacobian is worked out
+CALLS, DIFFERENCES = 1_000, 12  # of the function at most; so many for an entry where it takes no complex numbers
 SAME = 1e-7  # of an entry: no pattern needs more digits
 CLEAR = 100  # widths
 ROUNDINGS = 64  # eps of the largest entry that a claimed Jacobian is granted
@@ -118,16 +119,17 @@ SAMPLE = 48  # entries asked where there are too many for all
 
 
 def sides(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], *, analytic: bool) -> tuple[Sides, ...]:
-    """Both sides for each of these arguments, as whole Jacobians where those are small. May raise Broken.
+    """Both sides for each of these arguments, as whole Jacobians where those are small. May raise Broken or Misfit.
 
     A call of the rule for every output, and of the function for every entry (a dozen where it is not ``analytic``).
     """
     y = f.forward(x)
-    if not all(np.all(np.isfinite(p)) for p in y):
+    entries = sum(x[k].size for k in judged)
+    if not all(np.all(np.isfinite(p)) for p in y) or max(entries, y.size) > MOST:
+        return ()
+    if entries * (1 if analytic else DIFFERENCES) > CALLS:
         return ()
     g = f.pullback(x, v)
-    if sum(x[k].size for k in judged) > MOST or y.size > MOST:
-        return ()
     rounding = FLOORED(g.answers[0].answer)
     claimed = _claimed(f, x, y, judged)
     weights = flat(v.exact()).astype(np.float64)
@@ -136,10 +138,10 @@ def sides(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], *, analyt
         expected, width = _expected(f, x, k, flat(y), analytic=analytic)
         one = np.nan_to_num(claimed[k])
         own = width + ROUNDINGS * np.finfo(np.float64).eps * np.max(np.abs(one), initial=0.0)
-        shape = g[k].shape
+        shape = x[k].shape
         gradient = (weights @ expected).reshape(shape)
-        bar = (np.abs(weights) @ width).reshape(shape) + np.asarray(rounding[k])
-        own_side = g[k].astype(np.float64)
+        bar = (np.abs(weights) @ width).reshape(shape) + (np.asarray(rounding[k]) if g[k].size else 0.0)
+        own_side = like(g[k], x[k])
         found.append(
             Sides(
                 f.names[k],
@@ -156,7 +158,7 @@ def sides(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], *, analyt
 def sampled(f: Subject, x: Vectors, v: Vectors, k: int, index: tuple[int, ...], oracle: Oracle) -> Sides:
     """One argument's gradient at this entry, its neighbours, the corners, and others at random. May raise Broken."""
     g = f.pullback(x, v)
-    shape, rng = g[k].shape, np.random.default_rng(20266)
+    shape, rng = x[k].shape, np.random.default_rng(20266)
     places = {index, tuple(0 for _ in shape), tuple(n - 1 for n in shape)}
     for axis, size in enumerate(shape):
         places |= {(*index[:axis], (index[axis] + by) % size, *index[axis + 1 :]) for by in (-1, 1)}
@@ -170,7 +172,16 @@ def sampled(f: Subject, x: Vectors, v: Vectors, k: int, index: tuple[int, ...], 
         known = oracle.directional(f, x, u, v) if step else None
         if isinstance(known, Estimate):
             expected[place], width[place] = known.value / step, known.error / abs(step) + rounding[place]
-    return Sides(f.names[k], np.asarray(x[k]), g[k].astype(np.float64), expected, width, None)
+    return Sides(f.names[k], np.asarray(x[k]), like(g[k], x[k]), expected, width, None)
+
+
+def like(g: Array, a: Array) -> Array:
+    """A gradient in the shape of its input, zeros where there is none; raises Misfit where it has another shape."""
+    if g.shape == a.shape:
+        return g.astype(np.float64)
+    if g.size:
+        raise Misfit(f"a gradient has shape {g.shape} for an input of shape {a.shape}")
+    return np.zeros(a.shape)
 
 
 def _claimed(f: Subject, x: Vectors, y: Vectors, judged: tuple[int, ...]) -> dict[int, Array]:
@@ -183,7 +194,7 @@ def _claimed(f: Subject, x: Vectors, y: Vectors, judged: tuple[int, ...]) -> dic
             e = Vectors(tuple(u.reshape(q.shape) for u, q in zip(units, y, strict=True)), bare=y.bare)
             g = f.pullback(x, e)
             for k in judged:
-                rows[k].append(g[k].astype(np.float64).ravel())
+                rows[k].append(like(g[k], x[k]).ravel())
     return {k: np.array(found) for k, found in rows.items()}
 
 
