@@ -1,7 +1,7 @@
 """After a FAILS: where it is wrong (``locate``), why (``diagnose``), the smallest input (``minimise``), a ``witness``.
 
 ``diagnose`` asks what makes the failure vanish (``circumstances``), how the claim goes with its ``cotangent``, and
-which of the ``patterns`` both ``sides`` of the numbers show.
+which of the ``patterns``, of numbers and of ``dependence``, both ``sides`` show.
 """
 
 from gradverify.explain.diagnose import diagnose

@@ -19,11 +19,53 @@ from gradverify._vectors import Estimate, Misfit, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.circumstances import changes, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
-from gradverify.explain.patterns import PATTERNS, dropped, factor, no_pattern, one_entry, partly
+from gradverify.explain.dependence import another_function, averaged, elsewhere, gone, masked, mixed
+from gradverify.explain.patterns import (
+    Pattern,
+    block,
+    constant,
+    dropped,
+    edge,
+    factor,
+    moved,
+    no_pattern,
+    not_finite,
+    offset,
+    one_entry,
+    partly,
+    powers,
+    proportional,
+    slight,
+    transposed,
+)
 from gradverify.explain.sides import Sides, sampled, sides
 from gradverify.judge import judge
 from gradverify.oracles.ladder import Ladder
 from gradverify.quantifiers import cotangent
+
+# What explains all of a mismatch most simply comes first.
+PATTERNS: tuple[Pattern, ...] = (
+    not_finite,
+    dropped,
+    averaged,
+    factor,
+    powers,
+    one_entry,
+    offset,
+    proportional,
+    slight,
+    transposed,
+    moved,
+    block,
+    partly,
+    masked,
+    gone,
+    elsewhere,
+    mixed,
+    edge,
+    constant,
+    another_function,
+)
 
 DERIVATIVE = "pullback_is_the_derivative"
 COTANGENT = ("pullback_is_linear", "pullback_of_zero_is_zero")
