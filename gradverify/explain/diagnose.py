@@ -16,7 +16,7 @@ from gradverify._claim import equal
 from gradverify._method import Loop, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Misfit, Vectors
-from gradverify._verdict import Finding
+from gradverify._verdict import Finding, Outcome
 from gradverify.explain.circumstances import changes, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
 from gradverify.explain.dependence import another_function, averaged, elsewhere, gone, masked, mixed
@@ -177,25 +177,31 @@ def _at_another_point(f: Subject, y: Vectors, u: Vectors, v: Vectors, ladder: La
 
 
 def _of_a_sample(f: Subject, y: Vectors, u: Vectors, v: Vectors, finding: Finding) -> Cause:
-    """Is the entry that was named the only one that is wrong, and all others together right?"""
+    """Is the entry that was named the only one that is wrong? Else what some of the others show."""
     if finding.argument not in f.names or finding.index is None:
         return NOTHING
     k, ladder = f.names.index(finding.argument), Ladder()
+    if _all_others_right(f, y, u, v, (k, finding.index), ladder):
+        return Cause("entry", f"{finding.place} alone is wrong: all other entries together are right")
     some = sampled(f, y, v, k, finding.index, ladder)
-    wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
-    if wrong == 1:
-        parts = list(u.parts)
-        parts[k] = np.array(u[k])
-        parts[k][finding.index] = 0.0
-        others = replace(u, parts=tuple(parts))
-        expected = ladder.directional(f, y, others, v)
-        if (
-            isinstance(expected, Estimate)
-            and judge(equal(f.pullback(y, v).inner(others), expected)).outcome == "agrees"
-        ):
-            return Cause("entry", f"{finding.place} alone is wrong: all other entries together are right")
     causes = (pattern(some) for pattern in (dropped, factor, partly))
+    wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
     return next(filter(None, causes), Cause("", f"wrong on {wrong} of {known} entries of {some.name} that were asked"))
+
+
+def _all_others_right(
+    f: Subject, y: Vectors, u: Vectors, v: Vectors, entry: tuple[int, tuple[int, ...]], ladder: Ladder
+) -> bool:
+    """Is the derivative right along a direction that moves every entry but this one?"""
+    k, index = entry
+    parts = list(u.parts)
+    parts[k] = np.array(u[k])
+    parts[k][index] = 0.0
+    others = replace(u, parts=tuple(parts))
+    expected = ladder.directional(f, y, others, v)
+    if not isinstance(expected, Estimate):
+        return False
+    return judge(equal(f.pullback(y, v).inner(others), expected)).outcome is Outcome.AGREES
 
 
 def _of_patterns(wrong: list[Sides], named: Sides) -> Cause | None:

@@ -21,7 +21,7 @@ from gradverify.judge import Judgement
 from gradverify.oracles.line import addable
 
 MANY = 2**14  # entries: where a call costs much, and most mistakes are in all of them
-ALL = 200  # entries up to which every one is asked; beyond, halves are
+ALL, FEW = 200, 8  # entries up to which every one is asked, of many fewer; beyond, halves are
 
 
 def locate(
@@ -130,7 +130,8 @@ def wrong_entry(
         if first is not None:
             return first
     rng = np.random.default_rng(1)
-    while len(entries) > ALL:
+    few = ALL if len(entries) <= MANY else FEW
+    while len(entries) > few:
         half = len(entries) // 2
         sides = entries[:half], entries[half:]
         entries = max(sides, key=lambda side: _excess(quick, f, y, w, claim, _mixture(y, side, starts, rng)))
