@@ -53,7 +53,8 @@ def _of_one(
 ) -> Iterator[tuple[Array, str, str]]:
     """An argument with one circumstance made plain, and what that says."""
     if place.kind == "simplex" and a.ndim and np.any((a != 0) & (a != 1)):
-        hard = np.eye(a.shape[-1], dtype=a.dtype)[np.argmax(a, axis=-1)]
+        hard = np.zeros_like(a)
+        np.put_along_axis(hard, np.argmax(a, axis=-1, keepdims=True), 1, axis=-1)
         yield hard, "labels", f"right once the rows of {name} are one-hot"
     if place.kind == "index" and np.unique(a).size < a.size:
         yield _distinct(a), "duplicates", f"right once no index in {name} repeats"
@@ -85,8 +86,8 @@ def _distinct(a: Array) -> Array:
     """Indices of which none repeats: those that do are the least that do not occur."""
     flat = a.ravel().tolist()
     seen: set[int] = set()
-    free = (n for n in itertools.count(min(flat)) if n not in set(flat))
-    out = []
+    taken, out = set(flat), []
+    free = (n for n in itertools.count(min(flat)) if n not in taken)
     for n in flat:
         out.append(next(free) if n in seen else n)
         seen.add(n)
@@ -134,6 +135,8 @@ def _one_of_a_batch(f: Subject, x: Vectors) -> Vectors | None:
         whole, alone = f.forward(x), [f.forward(each([row])) for row in range(count)]
     except Broken:
         return None
+    if any(len(one) != len(whole) for one in alone):
+        return None
     return each([0]) if all(_by_row(p, [one[j] for one in alone]) for j, p in enumerate(whole)) else None
 
 
@@ -141,13 +144,18 @@ def _by_row(whole: Array, alone: list[Array]) -> bool:
     """Is an output made of what every example gives by itself: row by row, or as their sum or mean?"""
     if whole.ndim and len(whole) == len(alone) and all(p.shape == (1, *whole.shape[1:]) for p in alone):
         return _same(whole, np.concatenate(alone))
-    total = sum(alone[1:], start=alone[0])
+    if any(p.shape != alone[0].shape for p in alone):
+        return False
+    total = np.stack(alone).astype(np.float64).sum(axis=0)
     return _same(whole, total) or _same(whole, np.asarray(total / len(alone)))
 
 
 def _same(p: Array, q: Array) -> bool:
     """The same numbers, but for the order in which they were added up."""
-    return p.shape == q.shape and bool(np.all(np.abs(p - q) <= ADDED * np.max(np.abs(p), initial=0.0)))
+    if p.shape != q.shape:
+        return False
+    p, q = p.astype(np.float64), q.astype(np.float64)
+    return bool(np.all(np.abs(p - q) <= ADDED * np.max(np.abs(p), initial=0.0)))
 
 
 def vanishing(changes: Iterator[Change], holds: Callable[[Vectors], bool]) -> Cause | None:

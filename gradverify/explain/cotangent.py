@@ -15,9 +15,9 @@ from gradverify.oracles.line import relaid
 
 SAME = 1e-9  # of the largest entry: no rule is linear to more digits, and none that is not is to as many
 FEW_DIGITS = 2.0**-9  # of it: a rule that is linear to so much rounds to fewer digits on its way
-CLOSE = 1e-6  # of an entry: it is the derivative for another cotangent
+CLOSE = 1e-6  # of the largest entry: it is the derivative for another cotangent
 TIMES = -8.0  # a power of two, so that nothing is rounded; negative, and not small
-MOVED = 1 / 8  # of a step: another point
+MOVED = 1 / 8  # of every entry: another point
 OTHERS: dict[str, Callable[[Array], Array]] = {
     "ignored, and taken for ones": np.ones_like,
     "made positive": np.abs,
