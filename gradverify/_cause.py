@@ -16,7 +16,8 @@ KINDS = {
     "moved": "the right numbers at other places",
     "mixed": "entries that have nothing to do with each other are mixed: a wrong axis, one row of a batch in another",
     "broadcast": "a sum over an axis is missing, is one too many, or is a mean",
-    "entry": "a single entry is wrong",
+    "entry": "single entries are wrong",
+    "part": "wrong in one part only: some rows or columns, a block, or every so-manyth entry",
     "edge": "wrong at the border only: in the first or last row, column or entries",
     "place": "off by one place, or the diagonal is left out",
     "duplicates": "of what several outputs add to one entry the last only is kept: overwritten, not added",
@@ -41,7 +42,11 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Cause:
-    """``kind`` is one of :data:`KINDS`, or empty where there is no simple pattern; ``says`` is the sentence."""
+    """``kind`` is one of :data:`KINDS`, or empty where there is no simple pattern; ``says`` is the sentence.
+
+    ``places`` are all the parts that are wrong, as a user writes them; none where that is not known.
+    """
 
     kind: str
     says: str
+    places: tuple[str, ...] = ()

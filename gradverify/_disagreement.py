@@ -67,7 +67,10 @@ def settle(
     ``least`` is for each argument the least mistake that was told to be seen at this point so far.
     """
     law, trial = attempt.law, attempt.trial
-    confirmed = _second_look(attempt, by.careful(first.gap))
+    careful, narrowed = by.careful(first.gap), _narrowed(attempt, by)
+    confirmed = _second_look(narrowed, careful)
+    if confirmed is None and narrowed is not attempt:
+        confirmed = _second_look(attempt, careful)
     if confirmed is None:
         tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
         return None
@@ -101,6 +104,14 @@ def settle(
         return None
     tally.reasons.append(excuse.note or found.reason)
     return None
+
+
+def _narrowed(attempt: Attempt, by: Instruments) -> Attempt:
+    """Of very many entries a few that are wrong are looked at by themselves: so they are seen most sharply."""
+    if not attempt.law.derivative or attempt.entries or "u" not in attempt.law.quantifiers:
+        return attempt
+    few = by.doubted(attempt.law, attempt.trial, attempt.values(attempt.number, by.oracle))
+    return replace(attempt, entries=few) if few else attempt
 
 
 def _second_look(attempt: Attempt, careful: Oracle) -> tuple[Look, ...] | None:

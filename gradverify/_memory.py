@@ -27,6 +27,7 @@ class Memory:
 
     kept: dict[Any, tuple[tuple[Vectors, ...], Vectors]] = field(default_factory=dict)
     raw: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # the very arrays that a rule returned last
+    sizes: dict[Any, float] = field(default_factory=dict)  # of the function's values elsewhere: the same for neighbours
     reused: set[str] = field(default_factory=set)  # rules that return the same memory again, for another answer
 
     def recall(self, rule: str, given: tuple[Vectors, ...], options: str, ask: Callable[[], Vectors]) -> Vectors:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from gradverify._arrays import Array
 from gradverify._law import Law
 from gradverify._subject import Subject
 from gradverify._tally import Budget
@@ -98,6 +99,10 @@ class Instruments(Protocol):
 
     def beside(self, subject: Subject, seed: int) -> Iterator[Trial]:
         """Points beside the only one, for where its derivative is zero; none where points are generated."""
+        ...
+
+    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> tuple[Array, ...]:
+        """Of very many entries a few among which a wrong one is, marked; nothing where there are not so many."""
         ...
 
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:

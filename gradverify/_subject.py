@@ -170,8 +170,14 @@ class Subject:
         What is left of a term that cancels at x, as p - t does where the right class has won, is rounded at that
         size. It is the largest median |f| of a few such points, and no more than ``STEEP`` times the inputs.
         """
-        if self.typical:
-            return self.typical
+        if self.typical or self.memory is None:
+            return self.typical or self._elsewhere(x, moves)
+        key = moves, str(self.at)
+        if key not in self.memory.sizes:
+            self.memory.sizes[key] = self._elsewhere(x, moves)
+        return self.memory.sizes[key]
+
+    def _elsewhere(self, x: Vectors, moves: tuple[int, ...]) -> float:
         rng, sizes, top = np.random.default_rng(20262), [0.0], 1.0
         for _ in range(ELSEWHERE):
             parts = list(x.parts)

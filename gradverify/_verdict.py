@@ -44,6 +44,7 @@ class Finding:
     inputs: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     cotangent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     kind: str = ""  # of cause, in a word; empty where there is no simple pattern
+    places: tuple[str, ...] = ()  # all parts that are wrong, as a user writes them; none where that is not known
 
     @property
     def place(self) -> str:

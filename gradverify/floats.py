@@ -22,7 +22,7 @@ from gradverify._tally import Budget
 from gradverify._vectors import Vectors, vectors
 from gradverify._verdict import Finding, Outcome
 from gradverify.explain.diagnose import diagnose
-from gradverify.explain.locate import locate
+from gradverify.explain.locate import MANY, among_many, locate, mismatch, moved
 from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
@@ -110,6 +110,20 @@ class Floats:
                 parts[k] = relaid(moved, x[k])
             yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 
+    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> tuple[Array, ...]:
+        """Of very many entries a few among which a wrong one is, marked."""
+        f, y, w, judged = trial.subject, trial.x.higher, values["v"].higher, moved(values["u"])
+        if sum(y[k].size for k in judged) <= MANY or "vjp" not in law.needs:
+            return ()
+        try:
+            few = among_many(mismatch(law, f, y, w, judged, self.oracle))
+        except Broken:
+            return ()
+        marks = [np.zeros(p.shape, bool) for p in values["u"]]
+        for k, index in few:
+            marks[k][index] = True
+        return tuple(marks) if few else ()
+
     def neighbourhood(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> Excuse:
         """What other opinions say of a disagreement, and what the slopes nearby allow; asked on float64 copies."""
         y, w = trial.x.higher, values["v"].higher
@@ -124,7 +138,10 @@ class Floats:
                 return Excuse(Outcome.AGREES, note, seen=judged)
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
-            even, quick = self.oracle.trusts(trial.subject, y), Ladder(enough=values["D"].enough)
+            even, quick = (
+                self.oracle.trusts(trial.subject, y),
+                dataclasses.replace(self.oracle, enough=values["D"].enough),
+            )
             place = kinks.Place(trial.subject, y, w, judged, values["u"])
             return kinks.look(place, values["D"], quick, rng, even=even)
         except Broken as failure:
@@ -137,7 +154,8 @@ class Floats:
 
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
-        return locate(law, trial, values, found, excuse, Ladder(enough=values["D"].enough))
+        quick = dataclasses.replace(self.oracle, enough=values["D"].enough)  # which knows what it trusts here
+        return locate(law, trial, values, found, excuse, quick)
 
     def plainer(self, trial: Trial, finding: Finding, loop: Loop) -> tuple[Trial, Finding]:
         """The same law broken with as few options as possible away from their first values; the loop keeps that."""
@@ -160,11 +178,11 @@ class Floats:
         def at(x: Vectors) -> Trial:
             return self.trial(trial.subject.fresh, x, trial.where, trial.seed, trial.key)
 
-        cause = diagnose(trial, finding, at, loop)
+        cause = diagnose(trial, finding, at, loop, self.oracle)
         if cause.says:
             kept = loop.kept(finding.law)
             says = cause.says if kept.cause in cause.says else f"{kept.cause}; {cause.says}"
-            loop.keep(dataclasses.replace(kept, kind=cause.kind, cause=says))
+            loop.keep(dataclasses.replace(kept, kind=cause.kind, cause=says, places=cause.places))
 
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.

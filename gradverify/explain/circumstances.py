@@ -70,16 +70,21 @@ def _of_one(
     if free and top > LARGE:
         kind = "branch" if finite else "range"
         yield within(a / (top / 2)), kind, f"right once {name} is no larger than 2"
-    _, same, counts = np.unique(a, return_inverse=True, return_counts=True)
-    special = (a == np.round(a)) | (counts[same].reshape(a.shape) > 1)
-    if a.size > 1 and special.any():
+    odd = special(a)
+    if a.size > 1 and odd.any():
         rng = np.random.default_rng(20265)
         way = rng.uniform(0.5, 1.0, a.shape) * rng.choice([-1.0, 1.0], a.shape)
-        apart = within(np.where(special, a + BESIDE * np.maximum(np.abs(a), 1.0) * way, a))
+        apart = within(np.where(odd, a + BESIDE * np.maximum(np.abs(a), 1.0) * way, a))
         yield apart, "ties", f"right once no entries of {name} tie or are whole numbers"
     if free and np.any(a < 0) and np.any(a > 0):
         yield within(np.abs(a)), "branch", f"right once no entry of {name} is negative"
         yield within(-np.abs(a)), "branch", f"right once no entry of {name} is positive"
+
+
+def special(a: Array) -> Array:
+    """The entries that are whole numbers, or tie with others."""
+    _, same, counts = np.unique(a, return_inverse=True, return_counts=True)
+    return np.asarray((a == np.round(a)) | (counts[same].reshape(a.shape) > 1))
 
 
 def _distinct(a: Array) -> Array:

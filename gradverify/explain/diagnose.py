@@ -7,19 +7,19 @@ circumstance explains more than a pattern that happens to fit. Where nothing exp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from gradverify._cause import Cause
-from gradverify._claim import equal
 from gradverify._method import Loop, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Misfit, Vectors
-from gradverify._verdict import Finding, Outcome
+from gradverify._verdict import Finding
 from gradverify.explain.circumstances import changes, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
 from gradverify.explain.dependence import another_function, averaged, elsewhere, gone, masked, mixed
+from gradverify.explain.many import of_a_part
+from gradverify.explain.mismatch import Mismatch
 from gradverify.explain.patterns import (
     Pattern,
     block,
@@ -38,8 +38,7 @@ from gradverify.explain.patterns import (
     slight,
     transposed,
 )
-from gradverify.explain.sides import Sides, sampled, sides
-from gradverify.judge import judge
+from gradverify.explain.sides import Sides, around, few, sampled, sides
 from gradverify.oracles.ladder import Ladder
 from gradverify.quantifiers import cotangent
 
@@ -74,7 +73,7 @@ STEP, ANOTHER, FAR_ABOVE = 1 / 8, 1e-4, 1e6  # of a step to another point; a fac
 NOTHING = Cause("", "")
 
 
-def diagnose(trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loop: Loop) -> Cause:
+def diagnose(trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loop: Loop, ladder: Ladder) -> Cause:
     """The cause of a finding at a trial; its kind is empty where there is no simple pattern.
 
     ``at`` makes the trial of the same subject at other inputs. Up to 256 entries cost one call of the function each (a
@@ -100,8 +99,12 @@ def diagnose(trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loo
         judged = tuple(k for k, p in enumerate(f.pullback(x, v)) if p.size)
         if finding.law == "layout_does_not_matter":
             other = loop.again(trial, DERIVATIVE)
-            return Cause("layout", finding.cause) if other is None else _of_numbers(trial, other, at, loop, judged)
-        return _of_numbers(trial, finding, at, loop, judged) if finding.law in (DERIVATIVE, *COTANGENT) else NOTHING
+            if other is None:
+                return Cause("layout", finding.cause)
+            finding = other
+        elif finding.law not in (DERIVATIVE, *COTANGENT):
+            return NOTHING
+        return _of_numbers(trial, finding, at, loop, ladder, judged)
     except (Broken, Misfit):
         return NOTHING
 
@@ -118,7 +121,12 @@ def _of_state(f: Subject, x: Vectors, v: Vectors) -> Cause:
 
 
 def _of_numbers(
-    trial: Trial, finding: Finding, at: Callable[[Vectors], Trial], loop: Loop, judged: tuple[int, ...]
+    trial: Trial,
+    finding: Finding,
+    at: Callable[[Vectors], Trial],
+    loop: Loop,
+    ladder: Ladder,
+    judged: tuple[int, ...],
 ) -> Cause:
     """Circumstances, then the cotangent, then patterns, then what is made symmetric."""
     f, x = trial.subject, trial.x
@@ -130,16 +138,21 @@ def _of_numbers(
         return NOTHING
     w = cotangent(f.forward(x), np.random.default_rng(20267), short=False)  # dense, whatever a witness has
     finite = all(np.all(np.isfinite(g)) for g in f.pullback(x, w))
+    y, v, u = x.higher, w.higher, trial.draw(0, judged).u
+    ladder.directional(f, y, u, v)
+    analytic = ladder.trusts(f, y)
+    m = Mismatch(f, y, v, judged, ladder, f.pullback(y, v), analytic, lambda: loop.spent)
+    many = finding.argument in f.names and not few(f, y, judged, analytic=analytic)
+    if many and (part := of_a_part(m, finding)) is not None:
+        return part
     if (found := vanishing(changes(f, x, finite=finite), holds)) is not None:
         return found
     if isinstance(finding.expected, str) and "between" in finding.expected:
         return Cause("branch", "at a kink, and no mixture of the slopes beside it")
-    y, v, u, ladder = x.higher, w.higher, trial.draw(0, judged).u, Ladder()
-    ladder.directional(f, y, u, v)
     if loop.spent:
         return NOTHING
     ones = Vectors(tuple(np.ones_like(p) for p in v), bare=v.bare)  # of a single number the derivative itself is told
-    table = sides(f, y, ones if v.size == 1 else v, judged, analytic=ladder.trusts(f, y))
+    table = sides(f, y, ones if v.size == 1 else v, judged, analytic=analytic)
     wrong = [s for s in table if s.wrong.any()]
     alone = [cause for cause in map(one_entry, wrong) if cause is not None]
     if wrong and len(alone) == len(wrong):
@@ -147,7 +160,7 @@ def _of_numbers(
     if (found := nonlinear(f, y, v, judged, table)) is not None:
         return found
     if not table:
-        return _of_a_sample(f, y, u, v, finding)
+        return _of_a_sample(m, finding)
     if not wrong:
         return NOTHING
     named = next((s for s in wrong if s.name == finding.argument), wrong[0])
@@ -176,32 +189,15 @@ def _at_another_point(f: Subject, y: Vectors, u: Vectors, v: Vectors, ladder: La
     )
 
 
-def _of_a_sample(f: Subject, y: Vectors, u: Vectors, v: Vectors, finding: Finding) -> Cause:
-    """Is the entry that was named the only one that is wrong? Else what some of the others show."""
-    if finding.argument not in f.names or finding.index is None:
+def _of_a_sample(m: Mismatch, finding: Finding) -> Cause:
+    """What some of many entries show."""
+    if finding.argument not in m.f.names or finding.index is None:
         return NOTHING
-    k, ladder = f.names.index(finding.argument), Ladder()
-    if _all_others_right(f, y, u, v, (k, finding.index), ladder):
-        return Cause("entry", f"{finding.place} alone is wrong: all other entries together are right")
-    some = sampled(f, y, v, k, finding.index, ladder)
+    k = m.f.names.index(finding.argument)
+    some = sampled(m.f, m.x, m.v, k, around(finding.index, m.x[k].shape), m.oracle)
     causes = (pattern(some) for pattern in (dropped, factor, partly))
     wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
     return next(filter(None, causes), Cause("", f"wrong on {wrong} of {known} entries of {some.name} that were asked"))
-
-
-def _all_others_right(
-    f: Subject, y: Vectors, u: Vectors, v: Vectors, entry: tuple[int, tuple[int, ...]], ladder: Ladder
-) -> bool:
-    """Is the derivative right along a direction that moves every entry but this one?"""
-    k, index = entry
-    parts = list(u.parts)
-    parts[k] = np.array(u[k])
-    parts[k][index] = 0.0
-    others = replace(u, parts=tuple(parts))
-    expected = ladder.directional(f, y, others, v)
-    if not isinstance(expected, Estimate):
-        return False
-    return judge(equal(f.pullback(y, v).inner(others), expected)).outcome is Outcome.AGREES
 
 
 def _of_patterns(wrong: list[Sides], named: Sides) -> Cause | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,21 +10,24 @@ import numpy as np
 
 from gradverify._arrays import Array, deferred
 from gradverify._law import Law
-from gradverify._method import Excuse, Oracle, Trial
+from gradverify._method import Excuse, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Vectors
 from gradverify._verdict import Finding
 from gradverify.explain.matrix import matrix_entry, output_name
+from gradverify.explain.mismatch import Mismatch
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
+from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import addable
 
+Entry = tuple[int, tuple[int, ...]]  # an argument and an index
 MANY = 2**14  # entries: where a call costs much, and most mistakes are in all of them
 ALL, FEW = 200, 8  # entries up to which every one is asked, of many fewer; beyond, halves are
 
 
 def locate(
-    law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse, quick: Oracle
+    law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse, quick: Ladder
 ) -> Finding:
     """The finding for a confirmed disagreement. ``quick`` looks for the entry, the values' own oracle confirms it."""
     f, x = trial.subject, trial.x
@@ -83,65 +85,67 @@ def locate(
 
 
 def wrong_entry(
-    law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], quick: Oracle
+    law: Law, f: Subject, x: Vectors, values: Mapping[str, Any], quick: Ladder
 ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
     """The entry with the largest mistake (all of them asked, or halves followed), both sides, and the bar there.
 
     The quick oracle finds it, the careful one among the values confirms it, or is asked about all of them.
-    Of more than ``MANY`` the one where the claim is largest is asked first, and is told if it is wrong itself.
+    Of more than ``MANY`` those that a tangent moves, where these are few; else such as ``among_many`` finds.
     """
     y, w, oracle = x.higher, values["v"].higher, values["D"]
-    judged = tuple(k for k, p in enumerate(values["u"]) if p.size)
+    judged = moved(values["u"])
     try:
-        g = f.pullback(y, w) if "vjp" in law.needs else None
+        m = mismatch(law, f, y, w, judged, quick)
     except Broken:
         return None
+    if (bad := _not_finite(m)) is not None:
+        k, index = bad
+        known = oracle.directional(f, y, along(y, k, index), w)
+        step = float(along(y, k, index)[k][index])
+        expected = known.value / step if isinstance(known, Estimate) else "a finite number"
+        return k, index, float(m.gradient[k][index]) if m.gradient is not None else np.nan, expected, 0.0
+    entries = _doubted(values["u"])
+    if len(entries) > ALL or len(entries) == m.count:
+        entries = among_many(m) if m.count > MANY else [m.entry(i) for i in m.few(ALL)]
+    found = _worst(quick, f, y, w, m.claim, entries)
+    confirmed = _worst(oracle, f, y, w, m.claim, [found[:2]]) if found is not None else None
+    return confirmed or _worst(oracle, f, y, w, m.claim, entries)
 
-    def claim(u: Vectors) -> Estimate:
-        found: Estimate = g.inner(u) if g is not None else f.pushforward(y, u).inner(w)
-        return found
 
-    if g is not None:
-        for k in judged:
-            bad = np.argwhere(~np.isfinite(g[k]))
-            if bad.size or (g[k].ndim == 0 and not np.isfinite(g[k])):
-                index = tuple(int(i) for i in bad[0]) if bad.size else ()
-                known = oracle.directional(f, y, along(y, k, index), w)
-                step = float(along(y, k, index)[k][index])
-                return (
-                    k,
-                    index,
-                    float(g[k][index]),
-                    known.value / step if isinstance(known, Estimate) else "a finite number",
-                    0.0,
-                )
-    starts = dict(zip(judged, itertools.accumulate((y[k].size for k in judged), initial=0), strict=False))
+def moved(u: Vectors) -> tuple[int, ...]:
+    """The positions of the arguments that a tangent moves."""
+    return tuple(k for k, p in enumerate(u) if p.size)
 
-    def worst(
-        entries: Sequence[tuple[int, tuple[int, ...]]],
-    ) -> tuple[int, tuple[int, ...], float, float | str, float] | None:
-        found = _worst(quick, f, y, w, claim, entries)
-        confirmed = _worst(oracle, f, y, w, claim, [found[:2]]) if found is not None else None
-        return confirmed or _worst(oracle, f, y, w, claim, entries)
 
-    entries = range(sum(y[k].size for k in judged))
-    if g is not None and len(entries) > MANY:
-        first = worst([max(((k, _steepest(g[k], y.steps[k])) for k in judged), key=lambda e: _size(g, y, *e))])
-        if first is not None:
-            return first
-    rng = np.random.default_rng(1)
-    few = ALL if len(entries) <= MANY else FEW
-    while len(entries) > few:
-        half = len(entries) // 2
-        sides = entries[:half], entries[half:]
-        entries = max(sides, key=lambda side: _excess(quick, f, y, w, claim, _mixture(y, side, starts, rng)))
-    return worst(
-        [
-            (k, tuple(int(n) for n in np.unravel_index(i - start, y[k].shape)))
-            for k, start in starts.items()
-            for i in _within(entries, start, y[k].size)
-        ]
-    )
+def mismatch(law: Law, f: Subject, y: Vectors, w: Vectors, judged: tuple[int, ...], quick: Ladder) -> Mismatch:
+    """What the law claims of these arguments, held against the quick oracle; raises Broken as the rule does."""
+    g = f.pullback(y, w) if "vjp" in law.needs else None
+    return Mismatch(f, y, w, judged, quick, g, quick.trusts(f, y))
+
+
+def among_many(m: Mismatch) -> list[Entry]:
+    """A few entries among which a wrong one is: the one where the claim is largest, if it is wrong, else by halves."""
+    if _not_finite(m) is not None:
+        return []
+    if (g := m.gradient) is not None:
+        steepest = max(((k, _steepest(g[k], m.x.steps[k])) for k in m.judged), key=lambda e: _size(g, m.x, *e))
+        if _worst(m.oracle, m.f, m.x, m.v, m.claim, [steepest]) is not None:
+            return [steepest]
+    return [m.entry(i) for i in m.few(FEW)]
+
+
+def _not_finite(m: Mismatch) -> Entry | None:
+    """The first entry of a claimed gradient that is not finite."""
+    for k, g in enumerate(m.gradient or ()):
+        bad = np.argwhere(~np.isfinite(g))
+        if len(bad) and k in m.judged:
+            return k, tuple(map(int, bad[0]))
+    return None
+
+
+def _doubted(u: Vectors) -> list[Entry]:
+    """The entries that a tangent moves."""
+    return [(k, tuple(map(int, index))) for k, p in enumerate(u) for index in np.argwhere(p)]
 
 
 def _steepest(g: Array, steps: Array) -> tuple[int, ...]:
@@ -152,11 +156,6 @@ def _steepest(g: Array, steps: Array) -> tuple[int, ...]:
 
 def _size(g: Vectors, x: Vectors, k: int, index: tuple[int, ...]) -> float:
     return abs(float(g[k][index])) * float(x.steps[k][index])
-
-
-def _within(entries: range, start: int, size: int) -> range:
-    """Those of the entries that lie in the part that starts there."""
-    return range(max(entries.start, start), min(entries.stop, start + size))
 
 
 def _worst(
@@ -185,26 +184,3 @@ def along(x: Vectors, k: int, index: tuple[int, ...]) -> Vectors:
     parts: list[Array] = [np.zeros(0)] * len(x)
     parts[k] = addable(x[k], part)
     return Vectors(tuple(parts))
-
-
-def _mixture(x: Vectors, entries: range, starts: Mapping[int, int], rng: np.random.Generator) -> Vectors:
-    parts: list[Array] = [np.zeros(0)] * len(x)
-    for k, start in starts.items():
-        here = _within(entries, start, x[k].size)
-        if not here:
-            continue
-        chosen = np.zeros(x[k].size)
-        signs, sizes = rng.integers(0, 2, len(here)) * 2.0 - 1.0, rng.uniform(0.5, 1.5, len(here))
-        chosen[here.start - start : here.stop - start] = signs * sizes
-        parts[k] = addable(x[k], chosen.reshape(x[k].shape) * x.steps[k])
-    return Vectors(tuple(parts))
-
-
-def _excess(oracle: Any, f: Subject, y: Vectors, w: Vectors, claim: Any, u: Vectors) -> float:
-    known = oracle.directional(f, y, u, w)
-    if not isinstance(known, Estimate):
-        return 0.0
-    claimed = claim(u)
-    bar = known.error + claimed.error
-    gap = abs(claimed.value - known.value)
-    return gap / bar if bar > 0 else float(np.inf if gap > 0 else 0.0)

@@ -159,11 +159,11 @@ def edge(s: Sides) -> Cause | None:
         size = s.claimed.shape[axis]
         if at in (0, size - 1) and _by_chance(s, int(s.wrong.sum()), s.claimed.size // size, size) < CHANCE:
             where = "first" if at == 0 else "last"
-            return Cause("edge", f"wrong only in the {where} of {size} along axis {axis} of {s.name}{_inside(s)}")
+            return Cause("edge", f"wrong only in the {where} of {size} along axis {axis} of {s.name}{inside(s)}")
     if s.claimed.ndim > 1 and min(s.claimed.shape[-2:]) > 2 and not s.wrong.all():
         inner = s.wrong[..., 1:-1, 1:-1]
         if not inner.any() and _by_chance(s, int(s.wrong.sum()), s.claimed.size - inner.size, 1) < CHANCE:
-            return Cause("edge", f"wrong only at the border of the last two axes of {s.name}{_inside(s)}")
+            return Cause("edge", f"wrong only at the border of the last two axes of {s.name}{inside(s)}")
     return None
 
 
@@ -204,9 +204,12 @@ def partly(s: Sides) -> Cause | None:
     return Cause(kind, f"{says}, such as {s.name}{at}; the rest is right")
 
 
-def _inside(s: Sides) -> str:
+def inside(s: Sides) -> str:
     """What is claimed where it is wrong: nothing, the negative, or one factor."""
-    c, e = s.claimed[s.wrong], s.expected[s.wrong]
+    wrong = s.wrong & s.known
+    c, e = s.claimed[wrong], s.expected[wrong]
+    if not c.size:
+        return ""
     if not np.any(c):
         return "; claimed = 0 there"
     with np.errstate(all="ignore"):
@@ -254,7 +257,7 @@ def block(s: Sides) -> Cause | None:
             lines = np.flatnonzero(wrong.any(axis=tuple(k for k in range(wrong.ndim) if k != axis)))
             which = set((lines // (size // parts)).tolist())
             if len(which) == 1 and _by_chance(s, count, wrong.size // parts, parts * wrong.ndim) < CHANCE:
-                told = _inside(s)
+                told = inside(s)
                 kind = "formula" if not told else "term" if "= 0" in told else "sign" if "= -1 x" in told else "factor"
                 says = f"wrong only in part {which.pop()} of {parts} along axis {axis} of {s.name}{told}"
                 return Cause(kind, f"{says}: one of equal parts, as gates, or q, k and v, are")

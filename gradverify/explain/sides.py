@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,16 +120,19 @@ class Sides:
 SAMPLE = 48  # entries asked where there are too many for all
 
 
+def few(f: Subject, x: Vectors, judged: tuple[int, ...], *, analytic: bool) -> bool:
+    """Are there so few entries, of the inputs and of the outputs, that a whole Jacobian can be worked out?"""
+    entries, outputs = sum(x[k].size for k in judged), f.forward(x).size
+    return max(entries, outputs) <= MOST and entries * (1 if analytic else DIFFERENCES) <= CALLS
+
+
 def sides(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], *, analytic: bool) -> tuple[Sides, ...]:
     """Both sides for each of these arguments, as whole Jacobians where those are small. May raise Broken or Misfit.
 
     A call of the rule for every output, and of the function for every entry (a dozen where it is not ``analytic``).
     """
     y = f.forward(x)
-    entries = sum(x[k].size for k in judged)
-    if not all(np.all(np.isfinite(p)) for p in y) or max(entries, y.size) > MOST:
-        return ()
-    if entries * (1 if analytic else DIFFERENCES) > CALLS:
+    if not all(np.all(np.isfinite(p)) for p in y) or not few(f, x, judged, analytic=analytic):
         return ()
     g = f.pullback(x, v)
     rounding = FLOORED(g.answers[0].answer)
@@ -155,15 +160,20 @@ def sides(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], *, analyt
     return tuple(found)
 
 
-def sampled(f: Subject, x: Vectors, v: Vectors, k: int, index: tuple[int, ...], oracle: Oracle) -> Sides:
-    """One argument's gradient at this entry, its neighbours, the corners, and others at random. May raise Broken."""
-    g = f.pullback(x, v)
-    shape, rng = x[k].shape, np.random.default_rng(20266)
+def around(index: tuple[int, ...], shape: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
+    """An entry, its neighbours, the corners, and others at random."""
+    rng = np.random.default_rng(20266)
     places = {index, tuple(0 for _ in shape), tuple(n - 1 for n in shape)}
     for axis, size in enumerate(shape):
         places |= {(*index[:axis], (index[axis] + by) % size, *index[axis + 1 :]) for by in (-1, 1)}
-    while len(places) < min(SAMPLE, g[k].size):
+    while len(places) < min(SAMPLE, math.prod(shape)):
         places.add(tuple(int(rng.integers(n)) for n in shape))
+    return places
+
+
+def sampled(f: Subject, x: Vectors, v: Vectors, k: int, places: Iterable[tuple[int, ...]], oracle: Oracle) -> Sides:
+    """One argument's gradient at these entries. May raise Broken."""
+    g, shape = f.pullback(x, v), x[k].shape
     expected, width = np.zeros(shape), np.full(shape, np.inf)
     rounding = np.asarray(FLOORED(g.answers[0].answer)[k])
     for place in places:

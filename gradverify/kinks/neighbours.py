@@ -51,11 +51,12 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
         return _judged(place, z, oracle, quick, rng, even=False) if even else None
     bar = known.error + claimed.error
     gap = abs(claimed.value - known.value)
-    inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # no step that crosses what is at x
-    sharp = isinstance(inside, Estimate) and inside.error <= FAR * gap
-    if sharp and abs(claimed.value - inside.value) <= inside.error + claimed.error:
-        return True
     sharp = known.second is not None and known.second.error <= FAR * gap
+    if not (sharp and known.source in LONE):  # which took no step at all, and is confirmed
+        inside = replace(oracle, within=NEAR / 4).directional(place.f, z, u, place.v)  # none crosses what is at x
+        near = isinstance(inside, Estimate) and inside.error <= FAR * gap
+        if near and abs(claimed.value - inside.value) <= inside.error + claimed.error:
+            return True
     if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
         return True if gap <= bar else None
     if gap > bar:

@@ -45,6 +45,7 @@ class Extended:
     """The oracle: differences in extended precision (80 bits on x86), after the self-test."""
 
     within: float = 1.0
+    enough: float = 0.0
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, f'(x) u> with its error, or why extended precision is not to be had here."""
@@ -52,4 +53,4 @@ class Extended:
         return CannotHere(f"extended precision: {refusal}") if refusal else self._directional(subject, x, u, v)
 
     def _directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
-        return FiniteDifference("longdouble", self.within).directional(subject, x, u, v)
+        return FiniteDifference("longdouble", self.within, self.enough).directional(subject, x, u, v)

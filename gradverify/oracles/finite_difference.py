@@ -31,6 +31,7 @@ CLOSING = (0.6, 0.35)  # by at least so much the gap of one-sided slopes shrinks
 SHARP = 0.01  # of the value: one of two blocks that agree must be known this well ...
 STILL = 1e-4  # ... or both to this much of the largest |f|, where slopes are 0
 LONG = 1.0  # a step that an output may stand still over and move within; finer steps are asked, if there are any
+FEW = 2**14  # outputs: so many blocks are remembered, as two oracles look at the same
 GROWN = 4  # times its bar: what a value known from larger steps may not be off by
 TARGET = {"float64": 1e-11, "longdouble": 5e-15}  # of sum |v||slope|: no finer block is asked for
 KINDS = {"float64": np.float64, "longdouble": np.longdouble}
@@ -101,7 +102,18 @@ def block(
 
 
 def blocks(line: Line, kind: str) -> Iterator[Block]:
-    """Blocks from the largest step to the smallest, in the arithmetic ``kind``."""
+    """Blocks from the largest step to the smallest, in the arithmetic ``kind``; the line keeps those of few outputs."""
+    if line.f0.size > FEW:
+        yield from _worked_out(line, kind)
+        return
+    known, others = line.memo.setdefault(kind, ([], _worked_out(line, kind)))
+    yield from known
+    for b in others:
+        known.append(b)
+        yield b
+
+
+def _worked_out(line: Line, kind: str) -> Iterator[Block]:
     dtype = KINDS[kind]
 
     def phi(t: float) -> Array:
@@ -110,11 +122,11 @@ def blocks(line: Line, kind: str) -> Iterator[Block]:
     f0 = line.f0 if _already(line, dtype) else flat(line.subject.values(at_zero(line, dtype)), dtype).astype(dtype)
     moved, reach = np.zeros(f0.shape, bool), max((largest(np.abs(d)) for d in line.u if d.size), default=0.0)
     before = None
-    with np.errstate(all="ignore"):
-        for h in (h for h in STEPS[kind] if h <= line.within):
-            far = h * reach > LONG and h > STEPS[kind][-2]
+    for h in (h for h in STEPS[kind] if h <= line.within):
+        far = h * reach > LONG and h > STEPS[kind][-2]
+        with np.errstate(all="ignore"):
             before = block(phi, f0, h, before, moved, far=far)
-            yield before
+        yield before
 
 
 def _already(line: Line, dtype: type) -> bool:
@@ -130,8 +142,8 @@ def at_zero(line: Line, dtype: type) -> Vectors:
     return moved(line.x, line.u, 0.0, dtype)
 
 
-def slopes(line: Line, kind: str, weight: Array) -> Slopes:
-    """The sequence of blocks, settled output by output; stops when the weighted bar has stopped improving."""
+def slopes(line: Line, kind: str, weight: Array, enough: float = 0.0) -> Slopes:
+    """The sequence of blocks, settled output by output; stops when their bars are enough, or no longer improve."""
     known = value = bar = None
     contradicted = np.zeros(line.f0.shape, bool)
     last: Block | None = None
@@ -159,7 +171,7 @@ def slopes(line: Line, kind: str, weight: Array) -> Slopes:
         if known[needed].all():
             total = float((weight * np.abs(value))[needed].sum())
             now, then = float((weight * bar)[needed].sum()), float((weight * b.bar)[needed].sum())
-            if now <= TARGET[kind] * total or then > 4 * now:
+            if now <= max(TARGET[kind] * total, enough) or then > 4 * now:
                 break
         last = b
     assert value is not None and bar is not None and known is not None
@@ -184,9 +196,11 @@ class FiniteDifference:
 
     kind: str = "float64"
     within: float = 1.0
+    enough: float = 0.0
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, f'(x) u> with its error."""
         line = Line(subject, x, u, flat(subject.forward(x)), self.within)
         weights = flat(v).astype(np.float64)
-        return combined(line, slopes(line, self.kind, np.abs(weights)), weights, f"{self.kind} differences")
+        found = slopes(line, self.kind, np.abs(weights), self.enough)
+        return combined(line, found, weights, f"{self.kind} differences")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gradverify._arrays import Array
+from gradverify._memory import ENTRIES
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import FAR, CannotHere, Estimate, Vectors
 from gradverify.oracles import arbitrary, complex_step, extended, finite_difference
 from gradverify.oracles.line import Line, flat
 
 SHARP = 1e-9  # a bar this far below the value needs no finer oracle
+ANSWERS = 4  # that a careful oracle remembers: looks that agree are gone through again
+BESIDE = 16.0  # times what is enough: as good as a second opinion beside an analytic one has to be
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,19 @@ class Ladder:
 
     def directional(self, subject: Subject, x: Vectors, u: Vectors, v: Vectors) -> Estimate | CannotHere:
         """<v, f'(x) u> with its error, and ``second``, the opinion of another oracle, where there is one."""
+        asked = (subject.memory, x, u, v)
+        for before, within, answer in self.memo.get("answers", ()) if self.careful else ():
+            if within == self.within and all(map(operator.is_, asked, before)):
+                known: Estimate | CannotHere = answer
+                return known
         try:
             found = self._directional(subject, x, u, v)
-            return self._with_limits(found, subject, x, u) if isinstance(found, Estimate) else found
+            found = self._with_limits(found, subject, x, u) if isinstance(found, Estimate) else found
         except Broken as failure:
-            return CannotHere(str(failure))
+            found = CannotHere(str(failure))
+        if self.careful and x.size <= ENTRIES:
+            self.memo["answers"] = [*self.memo.get("answers", ()), (asked, self.within, found)][-ANSWERS:]
+        return found
 
     def trusts(self, subject: Subject, x: Vectors) -> bool:
         """Was the complex step confirmed here when last asked? It needs no step, so that every direction suits it."""
@@ -101,10 +113,11 @@ class Ladder:
         ``alone``: no complex step stands beside them, so that a careful look wants both.
         """
         subject, x, u = line.subject, line.x, line.u
-        finer = extended.Extended(self.within).directional(subject, x, u, v)
+        enough = self.enough * (1.0 if alone else BESIDE)
+        finer = extended.Extended(self.within, enough).directional(subject, x, u, v)
         if self._sharp(finer) and not (self.careful and alone):
             return finer
-        slopes = finite_difference.slopes(line, "float64", np.abs(weights))
+        slopes = finite_difference.slopes(line, "float64", np.abs(weights), enough)
         plain = finite_difference.combined(line, slopes, weights, "float64 differences")
         if not self._sharp(finer) and (self.careful or not self._sharp(plain)):
             more = arbitrary.Arbitrary().directional(subject, x, u, v)

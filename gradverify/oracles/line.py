@@ -8,7 +8,7 @@ than x: as much as f rounds by itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,17 @@ from gradverify._vectors import Vectors
 
 @dataclass(frozen=True)
 class Line:
-    """t -> f(x + t u), all outputs as one flat array; ``f0`` is the value at t = 0, ``within`` the largest step."""
+    """t -> f(x + t u), all outputs as one flat array; ``f0`` is the value at t = 0, ``within`` the largest step.
+
+    ``memo`` is for what has been worked out along it.
+    """
 
     subject: Subject
     x: Vectors
     u: Vectors
     f0: Array
     within: float = 1.0
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, t: float, kind: Any = None) -> Array:
         """The outputs at t, with x and u in the type ``kind``; raises Broken as the subject does."""

@@ -1,0 +1,93 @@
+"""Among many entries, those that are wrong: why a part is, when all others are right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradverify._arrays import Array
+from gradverify._cause import Cause
+from gradverify._verdict import Finding
+from gradverify.explain.circumstances import LARGE, special
+from gradverify.explain.extent import extent
+from gradverify.explain.mismatch import Mismatch
+from gradverify.explain.patterns import inside
+from gradverify.explain.regions import listed, places
+from gradverify.explain.sides import sampled
+
+ASKED = 8  # entries of a part that are asked what is claimed there
+SIGNS = 8  # wrong entries from which it says something that all have one sign
+
+
+def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
+    """The cause where some entries are wrong, and nothing is peculiar about them but where they are; else None."""
+    k = m.f.names.index(finding.argument)
+    wrong = _alone(m, k, finding.index) or _extents(m, k)
+    if not wrong or any(_peculiar(m.x[j], marked) for j, marked in wrong.items()):
+        return None
+    where = {j: places(m.f.names[j], marked) for j, marked in wrong.items()}
+    if not all(where.values()):
+        return None
+    count, all_places = sum(int(marked.sum()) for marked in wrong.values()), sum(where.values(), ())
+    one = len(all_places) == 1
+    if one and count == 1:
+        what = f"{all_places[0]} alone is wrong"
+    elif one:
+        what = f"{all_places[0]} alone is wrong ({count:,} entries)"
+    else:
+        what = f"{count:,} entries are wrong"
+    found = sampled(m.f, m.x, m.v, k, _some(wrong[k]), m.oracle)
+    return Cause(_kind(wrong), f"{what}: all others together are right{inside(found)}", all_places)
+
+
+def _alone(m: Mismatch, k: int, index: tuple[int, ...] | None) -> dict[int, Array]:
+    """The one entry, if all others are right along a direction that moves each of them; else nothing."""
+    if index is None:
+        return {}
+    one = np.zeros(m.x[k].shape, bool)
+    one[index] = True
+    rest = m.weighed({j: np.ones(m.x[j].shape) if j != k else (~one).astype(np.float64) for j in m.judged})
+    return {k: one} if np.isfinite(rest.bar) and not rest.wrong else {}
+
+
+def _extents(m: Mismatch, k: int) -> dict[int, Array]:
+    """For every argument that is wrong the entries that are; nothing where that is all of one, or is not known."""
+    found = {}
+    for j in (k, *(j for j in m.judged if j != k)):
+        if j != k and not m.weighed({j: np.ones(m.x[j].shape)}).wrong:
+            continue
+        marked = extent(m, j)
+        if marked is None or marked.all():
+            return {}
+        found[j] = marked
+    return found
+
+
+def _peculiar(a: Array, wrong: Array) -> bool:
+    """Are all entries that are wrong special, large or of one sign, and most others not?"""
+    traits = [special(a), np.abs(a) > LARGE]
+    traits += [a < 0, a > 0] if wrong.sum() >= SIGNS else []
+    return any(bool(trait[wrong].all()) and 2 * np.mean(trait[~wrong]) < 1 for trait in traits)
+
+
+def _some(wrong: Array) -> list[tuple[int, ...]]:
+    """A few of the entries that are marked."""
+    marked = np.flatnonzero(wrong)
+    chosen = np.unique(np.linspace(0, len(marked) - 1, ASKED).astype(int))
+    return [tuple(int(n) for n in np.unravel_index(i, wrong.shape)) for i in marked[chosen]]
+
+
+def _kind(wrong: dict[int, Array]) -> str:
+    """Entries one by one; the first or last slices; or another part."""
+    if all(listed(marked) for marked in wrong.values()):
+        return "entry"
+    return "edge" if all(_at_an_end(marked) for marked in wrong.values()) else "part"
+
+
+def _at_an_end(wrong: Array) -> bool:
+    """Is it the first or last entries, or slices along an axis?"""
+    flat = [
+        wrong.ravel(),
+        *(wrong.all(axis=tuple(k for k in range(wrong.ndim) if k != axis)) for axis in range(wrong.ndim)),
+    ]
+    runs = (rows for rows in flat if rows.any() and rows.sum() * (wrong.size // rows.size) == wrong.sum())
+    return any(np.count_nonzero(np.diff(rows)) == 1 for rows in runs)
