@@ -44,9 +44,11 @@ KINDS = {
 class Cause:
     """``kind`` is one of :data:`KINDS`, or empty where there is no simple pattern; ``says`` is the sentence.
 
-    ``places`` are all the parts that are wrong, as a user writes them; none where that is not known.
+    ``places`` are all the parts of the arguments that are wrong, as a user writes them, and ``outputs`` the parts of
+    the value whose cotangents are answered wrongly; none where that is everything, or is not known.
     """
 
     kind: str
     says: str
     places: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()

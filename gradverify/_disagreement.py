@@ -67,7 +67,7 @@ def settle(
     ``least`` is for each argument the least mistake that was told to be seen at this point so far.
     """
     law, trial = attempt.law, attempt.trial
-    careful, narrowed = by.careful(first.gap), _narrowed(attempt, by)
+    careful, narrowed = by.careful(first.gap), _narrowed(attempt, by, first.gap)
     confirmed = _second_look(narrowed, careful)
     if confirmed is None and narrowed is not attempt:
         confirmed = _second_look(attempt, careful)
@@ -106,11 +106,11 @@ def settle(
     return None
 
 
-def _narrowed(attempt: Attempt, by: Instruments) -> Attempt:
+def _narrowed(attempt: Attempt, by: Instruments, gap: float) -> Attempt:
     """Of very many entries a few that are wrong are looked at by themselves: so they are seen most sharply."""
     if not attempt.law.derivative or attempt.entries or "u" not in attempt.law.quantifiers:
         return attempt
-    few = by.doubted(attempt.law, attempt.trial, attempt.values(attempt.number, by.oracle))
+    few = by.doubted(attempt.law, attempt.trial, attempt.values(attempt.number, by.oracle), gap)
     return replace(attempt, entries=few) if few else attempt
 
 

@@ -101,7 +101,7 @@ class Instruments(Protocol):
         """Points beside the only one, for where its derivative is zero; none where points are generated."""
         ...
 
-    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> tuple[Array, ...]:
+    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any], gap: float) -> tuple[Array, ...]:
         """Of very many entries a few among which a wrong one is, marked; nothing where there are not so many."""
         ...
 

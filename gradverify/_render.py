@@ -24,7 +24,10 @@ VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
     *("reason", "notes", "scope", "smallest", "visible", "visible_in_norm", "derivative"),
 )
-FINDING = ("law", "argument", "index", "claimed", "expected", "error", "cause", "witness", "dtype", "where", "kind")
+FINDING = (
+    *("law", "argument", "index", "claimed", "expected", "error"),
+    *("cause", "witness", "dtype", "where", "kind", "places", "outputs"),
+)
 
 
 def number(value: float | str) -> str:
@@ -62,13 +65,23 @@ def failure(verdict: Verdict) -> list[str]:
     for f in verdict.findings:
         if f.argument:
             lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
+        lines += extent(f)
         if f.cause and f.cause != f.argument:
             lines.append(f"  {clean(f.cause)}")
         if f.where:
-            lines.append(f"  seen with {clean(f.where)} in {clean(f.dtype)}")
+            lines.append(f"  first seen with {clean(f.where)} in {clean(f.dtype)}")
         if f.witness:
             lines.append(f"  again: {clean(f.witness)}")
     return lines
+
+
+def extent(f: Finding) -> list[str]:
+    """All that is wrong, and for which outputs, where that says more than the one place."""
+    where = f"wrong at {', '.join(f.places)}; right everywhere else" if f.places and f.places != (f.place,) else ""
+    through = (
+        f"wrong through {', '.join(f.outputs)}; right for the cotangent of every other output" if f.outputs else ""
+    )
+    return [f"  {clean('; '.join(filter(None, (where, through))))}"] if where or through else []
 
 
 def by_cause(report: Report) -> list[tuple[Verdict, list[Verdict]]]:

@@ -44,7 +44,8 @@ class Finding:
     inputs: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     cotangent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     kind: str = ""  # of cause, in a word; empty where there is no simple pattern
-    places: tuple[str, ...] = ()  # all parts that are wrong, as a user writes them; none where that is not known
+    places: tuple[str, ...] = ()  # all that is wrong, as a user writes it; none where that is everything, or unknown
+    outputs: tuple[str, ...] = ()  # the parts of the value whose cotangents are answered wrongly; in the same way
 
     @property
     def place(self) -> str:

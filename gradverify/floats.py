@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from gradverify._verdict import Finding, Outcome
 from gradverify.explain.diagnose import diagnose
 from gradverify.explain.locate import MANY, among_many, locate, mismatch, moved
 from gradverify.explain.minimise import alike, minimise
+from gradverify.explain.shapes import shorter
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
 from gradverify.oracles.ladder import Ladder
@@ -50,6 +52,10 @@ class Floats:
     def careful(self, gap: float = 0.0) -> Ladder:
         """The oracle with a second opinion, to settle a gap of this size."""
         return Ladder(careful=True, enough=gap * ENOUGH if np.isfinite(gap) else 0.0)
+
+    def _quick(self, gap: float) -> Ladder:
+        """The oracle, which knows what it trusts here, no sharper than such a gap needs."""
+        return dataclasses.replace(self.oracle, enough=gap * ENOUGH if np.isfinite(gap) else 0.0)
 
     def trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         """The trial of this subject at x, whose quantifiers are drawn from the seed and the key."""
@@ -110,13 +116,13 @@ class Floats:
                 parts[k] = relaid(moved, x[k])
             yield self.trial(subject, Vectors(tuple(parts)), "at moderate values in its place", seed, (2, number))
 
-    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any]) -> tuple[Array, ...]:
+    def doubted(self, law: Law, trial: Trial, values: Mapping[str, Any], gap: float) -> tuple[Array, ...]:
         """Of very many entries a few among which a wrong one is, marked."""
         f, y, w, judged = trial.subject, trial.x.higher, values["v"].higher, moved(values["u"])
         if sum(y[k].size for k in judged) <= MANY or "vjp" not in law.needs:
             return ()
         try:
-            few = among_many(mismatch(law, f, y, w, judged, self.oracle))
+            few = among_many(mismatch(law, f, y, w, judged, self._quick(gap)))
         except Broken:
             return ()
         marks = [np.zeros(p.shape, bool) for p in values["u"]]
@@ -182,23 +188,28 @@ class Floats:
         if cause.says:
             kept = loop.kept(finding.law)
             says = cause.says if kept.cause in cause.says else f"{kept.cause}; {cause.says}"
-            loop.keep(dataclasses.replace(kept, kind=cause.kind, cause=says, places=cause.places))
+            told = dataclasses.replace(kept, kind=cause.kind, cause=says)
+            loop.keep(dataclasses.replace(told, places=cause.places, outputs=cause.outputs))
 
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.
 
         First with the plainest options that show it. The inputs are tried in the very form in which the witness will
         give them, given inputs and a given cotangent, so that it reproduces what is told; the other quantifiers are
-        drawn anew, from the first of a few seeds with which it fails. What fails with none is left as it is.
+        drawn anew, from the first of a few seeds with which it fails. What fails with none is left as it is, and so are
+        inputs too large to be written out.
         """
         trial, finding = self.plainer(trial, finding, loop)
+        if trial.x.size > MANY:
+            return 0
         f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
         shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found
-        start, seed = (*trial.x, *finding.cotangent), trial.seed
+        start, seed, tried = (*trial.x, *finding.cotangent), trial.seed, itertools.count()
 
         def fails(arrays: tuple[Array, ...]) -> bool:
-            if effort.spent:
-                return False
+            if effort.spent or (arrays[count:] and not any(np.any(v) for v in arrays[count:])):
+                return False  # nobody would look for what a cotangent of zeros shows
+            next(tried)
             places = Domain({name: At(a) for name, a in zip(f.names, arrays, strict=False)})
             fixed = dataclasses.replace(self, cotangent=arrays[count:] or None)
             pasted = metered(dataclasses.replace(f, domain=places, typical=0.0), effort)
@@ -208,14 +219,29 @@ class Floats:
             shown.append(found)
             return True
 
-        free = (Box(v.shape) for v in finding.cotangent)
         for seed in (trial.seed, *range(1, SEEDS)):  # noqa: B007 - ``fails`` reads it
             if fails(start):
+                self._made_small(f.domain, start, fails, lambda: shown[-1].cotangent)
+                loop.keep(dataclasses.replace(shown[-1], where=finding.where))
                 break
-        smaller = minimise(start, fails, (*f.domain.arguments.values(), *free))
-        if shown:
-            loop.keep(dataclasses.replace(shown[-1], where=finding.where))
-        return smaller.calls
+        return next(tried)
+
+    def _made_small(
+        self,
+        domain: Domain,
+        start: tuple[Array, ...],
+        fails: Callable[[tuple[Array, ...]], bool],
+        cotangent: Callable[[], tuple[Any, ...]],
+    ) -> None:
+        """Ask of smaller sizes and plainer entries in turn; ``cotangent`` is that of the latest that failed."""
+        places, least = tuple(domain.arguments.values()), {name: n for name, n, _ in domain.ranges}
+        for number in range(1 if domain.fixed else 2):  # entries made plain leave more to be left out
+            inputs = shorter(start[: len(places)], fails, places, least)
+            changed = any(a is not b for a, b in zip(inputs, start, strict=False))
+            if number and not changed:
+                return
+            start = (*inputs, *cotangent()) if changed else start
+            start = minimise(start, fails, (*places, *(Box(v.shape) for v in start[len(places) :]))).arrays
 
 
 def answers(trial: Trial) -> bool:

@@ -19,11 +19,12 @@ from gradverify.points import KINDS, Kind, Seeded, combinations, point, swept
 class Sampling:
     """Points from a seed. ``points`` is how many kinds of generated points are tried (all by default).
 
-    ``smallest`` has what breaks shown at the smallest inputs that break in the same way, for about a second each.
+    What breaks is shown at the smallest inputs and cotangent found that break in the same way, for up to a second
+    each; not ``smallest``, as it was found.
     """
 
     points: int = len(KINDS)
-    smallest: bool = False
+    smallest: bool = True
     instruments: Floats = field(default_factory=Floats, compare=False)
     name: str = "Sampling"
 

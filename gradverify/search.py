@@ -49,7 +49,7 @@ class Search:
     def drive(self, subject: Subject, seed: int, loop: Loop) -> None:
         """What broke before; then the points of each kind, again after a law has broken, while any law is open."""
         if subject.domain.fixed:
-            Sampling(smallest=True, instruments=self.instruments).drive(subject, seed, loop)
+            Sampling(instruments=self.instruments).drive(subject, seed, loop)
             return
         cells, choices = _cells(subject, seed)
         subject = typical(subject, seed)

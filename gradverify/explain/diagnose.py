@@ -7,6 +7,7 @@ circumstance explains more than a pattern that happens to fit. Where nothing exp
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,7 +39,7 @@ from gradverify.explain.patterns import (
     slight,
     transposed,
 )
-from gradverify.explain.sides import Sides, around, few, sampled, sides
+from gradverify.explain.sides import Sides, around, few, sampled, sides, wrong_outputs, wrong_places
 from gradverify.oracles.ladder import Ladder
 from gradverify.quantifiers import cotangent
 
@@ -139,7 +140,8 @@ def _of_numbers(
     w = cotangent(f.forward(x), np.random.default_rng(20267), short=False)  # dense, whatever a witness has
     finite = all(np.all(np.isfinite(g)) for g in f.pullback(x, w))
     y, v, u = x.higher, w.higher, trial.draw(0, judged).u
-    ladder.directional(f, y, u, v)
+    if not ladder.knows(f, y):
+        ladder.directional(f, y, u, v)
     analytic = ladder.trusts(f, y)
     m = Mismatch(f, y, v, judged, ladder, f.pullback(y, v), analytic, lambda: loop.spent)
     many = finding.argument in f.names and not few(f, y, judged, analytic=analytic)
@@ -153,21 +155,30 @@ def _of_numbers(
         return NOTHING
     ones = Vectors(tuple(np.ones_like(p) for p in v), bare=v.bare)  # of a single number the derivative itself is told
     table = sides(f, y, ones if v.size == 1 else v, judged, analytic=analytic)
+    if not table:
+        return nonlinear(f, y, v, judged, table) or _of_a_sample(m, finding)
+    found = _of_a_table(m, u, table, finding) or vanishing(symmetries(f, x), holds)
+    wrong = [s for s in table if s.wrong.any()]
+    if not wrong:
+        return found or NOTHING
+    found = found or no_pattern(next((s for s in wrong if s.name == finding.argument), wrong[0]))
+    return replace(found, places=wrong_places(table), outputs=wrong_outputs(f, y, wrong))
+
+
+def _of_a_table(m: Mismatch, u: Vectors, table: tuple[Sides, ...], finding: Finding) -> Cause | None:
+    """Single entries, then the cotangent, then what the numbers show."""
     wrong = [s for s in table if s.wrong.any()]
     alone = [cause for cause in map(one_entry, wrong) if cause is not None]
     if wrong and len(alone) == len(wrong):
         return _together(alone)
-    if (found := nonlinear(f, y, v, judged, table)) is not None:
+    found = nonlinear(m.f, m.x, m.v, m.judged, table)
+    if found is not None or not wrong:
         return found
-    if not table:
-        return _of_a_sample(m, finding)
-    if not wrong:
-        return NOTHING
     named = next((s for s in wrong if s.name == finding.argument), wrong[0])
     found = _of_patterns(wrong, named)
     if found is not None and found.kind in ("factor", "count") and factor(named) is not None:
-        return _at_another_point(f, y, u.only(f.names.index(named.name)), v, ladder) or found
-    return found or vanishing(symmetries(f, x), holds) or no_pattern(named)
+        return _at_another_point(m.f, m.x, u.only(m.f.names.index(named.name)), m.v, m.oracle) or found
+    return found
 
 
 def _at_another_point(f: Subject, y: Vectors, u: Vectors, v: Vectors, ladder: Ladder) -> Cause | None:

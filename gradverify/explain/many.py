@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradverify._arrays import Array
@@ -15,12 +17,14 @@ from gradverify.explain.regions import listed, places
 from gradverify.explain.sides import sampled
 
 ASKED = 8  # entries of a part that are asked what is claimed there
+ENOUGH = 2.0**-10  # of what one entry is off by: with such bars entries are told apart
 SIGNS = 8  # wrong entries from which it says something that all have one sign
 
 
 def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
     """The cause where some entries are wrong, and nothing is peculiar about them but where they are; else None."""
     k = m.f.names.index(finding.argument)
+    m = replace(m, oracle=replace(m.oracle, enough=ENOUGH * _gap(m, k, finding)))
     wrong = _alone(m, k, finding.index) or _extents(m, k)
     if not wrong or any(_peculiar(m.x[j], marked) for j, marked in wrong.items()):
         return None
@@ -28,15 +32,16 @@ def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
     if not all(where.values()):
         return None
     count, all_places = sum(int(marked.sum()) for marked in wrong.values()), sum(where.values(), ())
-    one = len(all_places) == 1
-    if one and count == 1:
-        what = f"{all_places[0]} alone is wrong"
-    elif one:
-        what = f"{all_places[0]} alone is wrong ({count:,} entries)"
-    else:
-        what = f"{count:,} entries are wrong"
+    what = f"{all_places[0]} alone is wrong" if count == 1 else f"{count:,} entries are wrong"
     found = sampled(m.f, m.x, m.v, k, _some(wrong[k]), m.oracle)
     return Cause(_kind(wrong), f"{what}: all others together are right{inside(found)}", all_places)
+
+
+def _gap(m: Mismatch, k: int, finding: Finding) -> float:
+    """What the entry that was named is off by when it moves."""
+    if isinstance(finding.claimed, str) or isinstance(finding.expected, str) or not finding.index:
+        return 0.0
+    return abs(finding.claimed - finding.expected) * float(m.x.steps[k][finding.index])
 
 
 def _alone(m: Mismatch, k: int, index: tuple[int, ...] | None) -> dict[int, Array]:

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from gradverify._arrays import Array
-from gradverify._method import Oracle
 from gradverify._subject import Subject
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.explain.groups import Gap, Groups, Unknown
 from gradverify.judge.rounding import FLOORED, MEASURED
+from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import addable
 from gradverify.quantifiers import tangent
 
@@ -30,7 +30,7 @@ class Mismatch:
     x: Vectors
     v: Vectors
     judged: tuple[int, ...]
-    oracle: Oracle
+    oracle: Ladder
     gradient: Vectors | None
     even: bool = False
     spent: Callable[[], bool] = lambda: False  # is the budget? Then nothing more is asked
@@ -69,7 +69,7 @@ class Mismatch:
         if abs(gap) > bar and claimed.answers and (weighed := claimed.answers[0]).along is not None:
             rounding = MEASURED if self.gradient is not None else FLOORED  # of one answer, measured once
             bar += abs(weighed.weight) * rounding.along(weighed.answer, weighed.along)
-        return Gap(gap, bar)
+        return Gap(float(gap), float(bar))
 
     def weighed(self, weights: Mapping[int, Array]) -> Gap:
         """The same where each entry of these arguments moves by so many times its own share."""

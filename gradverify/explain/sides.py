@@ -13,6 +13,8 @@ from gradverify._method import Oracle
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import CannotHere, Estimate, Misfit, Vectors
 from gradverify.explain.locate import along
+from gradverify.explain.matrix import output_name
+from gradverify.explain.regions import places
 from gradverify.judge.rounding import FLOORED
 from gradverify.oracles import complex_step
 from gradverify.oracles.finite_difference import slopes
@@ -115,6 +117,28 @@ class Sides:
         with np.errstate(all="ignore"):
             near = np.abs(other - self.expected) <= self.width + SAME * np.maximum(np.abs(self.expected), np.abs(other))
         return bool(np.all(near | ~self.known))
+
+
+def wrong_places(table: tuple[Sides, ...]) -> tuple[str, ...]:
+    """All that is wrong of these arguments, as a user writes it; nothing where that is all, or not known."""
+    if all(s.wrong.all() for s in table) or not all(s.known.all() for s in table):
+        return ()
+    told = [places(s.name, s.wrong) for s in table if s.wrong.any()]
+    return sum(told, ()) if all(told) else ()
+
+
+def wrong_outputs(f: Subject, x: Vectors, wrong: list[Sides]) -> tuple[str, ...]:
+    """The outputs through which these arguments are wrong; nothing where that is all, or goes without saying."""
+    y = f.forward(x)
+    if all(s.matrix is not None and s.matrix.entrywise for s in wrong):
+        return ()
+    rows = np.zeros(y.size, bool)
+    for s in wrong:
+        rows |= ~s.matrix.right.all(axis=1) if s.matrix is not None else True
+    ends = np.cumsum([p.size for p in y])[:-1]
+    parts = [part.reshape(p.shape) for part, p in zip(np.split(rows, ends), y, strict=True)]
+    told = [places("value" + output_name(f, j, len(y)), part) for j, part in enumerate(parts) if part.any()]
+    return sum(told, ()) if all(told) and not rows.all() else ()
 
 
 SAMPLE = 48  # entries asked where there are too many for all

@@ -62,7 +62,7 @@ class Rounding:
 
     def along(self, answer: Answer, u: Vectors) -> float:
         """For the inner product with u, whose signs were drawn at random, independent of the answer, if it says so."""
-        total, seen, floors = 0.0, self._seen(answer), self._floors(answer)
+        total, seen, floors = 0.0, self._seen(answer, u), self._floors(answer)
         for k, (own, d) in enumerate(zip(self._own(answer), u, strict=True)):
             if d.size and own.size:
                 total += together(_moved(own, d), CHANCE if u.random else np.inf)
@@ -89,10 +89,10 @@ class Rounding:
         sizes = self.sizes(answer) if self.sizes is not None else {}
         return {k: deferred(partial(_floor, self.floor * answer.eps[k]), size) for k, size in sizes.items()}
 
-    def _seen(self, answer: Answer) -> Sizes:
+    def _seen(self, answer: Answer, u: Vectors | None = None) -> Sizes:
         if not self.measured or self.sizes is None:
             return {}
-        sigma, response, lost = scatter_of(answer)
+        sigma, response, lost = scatter_of(answer, u)
         sizes, out = self.sizes(answer), {}
         for k, part in enumerate(answer.parts):
             eps = answer.eps[k]

@@ -7,11 +7,12 @@ does there by chance, and how much the answer changes for each unit.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from gradverify._arrays import Array, deferred, wide
+from gradverify._arrays import SLICE, Array, deferred, wide
 from gradverify._floating import is_floating, unit
 from gradverify._subject import Broken
 from gradverify._vectors import Answer, Vectors
@@ -24,15 +25,51 @@ AMPLIFIED = 64  # eps: a function that is itself further off in norm has lost it
 NEAR = {"float64": 2.0**-22, "float32": 2.0**-12, "float16": 2.0**-5, "bfloat16": 2.0**-3}
 # In units in the last place; not powers of two, whose multiples leave the low bits and their rounding alone.
 SPACINGS = {"float64": (17, 2**26 - 5), "float32": (7, 509), "float16": (1, 3), "bfloat16": (1, 3)}
+FEW = 64  # entries that move: of the others nothing is measured
 WIDE = 2**6  # a spacing from which second differences are curvature, not noise
 
 
-def scatter_of(answer: Answer) -> tuple[list[Array], list[Array], bool]:
-    """How each entry scatters and answers to a unit in the last place, and whether f itself is lost; kept."""
-    if "scatter" not in answer.memo:
-        answer.memo["scatter"] = _measured(answer)
-    sigma, response, lost = answer.memo["scatter"]
+def scatter_of(answer: Answer, u: Vectors | None = None) -> tuple[list[Array], list[Array], bool]:
+    """How each entry scatters and answers to a unit in the last place, and whether f itself is lost; kept.
+
+    Along a tangent ``u`` that moves a few entries of very many, of those alone: of others 0.
+    """
+    marked = _few_of_many(answer, u)
+    key = "scatter", *(tuple(m.tolist()) for m in marked or ())
+    if key not in answer.memo:
+        answer.memo[key] = _measured(answer) if marked is None else _filled(answer, marked)
+    sigma, response, lost = answer.memo[key]
     return sigma, response, lost
+
+
+def _few_of_many(answer: Answer, u: Vectors | None) -> list[Array] | None:
+    """The entries that a tangent moves in every part, where those are a few of many, and all is not known yet."""
+    if u is None or ("scatter",) in answer.memo or sum(p.size for p in answer.parts) <= SLICE:
+        return None
+    marked = [np.flatnonzero(d) if p.size else np.zeros(0, int) for p, d in zip(answer.parts, u, strict=True)]
+    return marked if sum(m.size for m in marked) <= FEW else None
+
+
+def _filled(answer: Answer, marked: list[Array]) -> tuple[list[Array], list[Array], bool]:
+    """What is measured of the entries marked, and 0 elsewhere."""
+
+    def again(x: Vectors, v: Vectors) -> tuple[Array, ...]:
+        return tuple(_taken(p, q, m) for p, q, m in zip(answer.again(x, v), answer.parts, marked, strict=True))
+
+    parts = tuple(_taken(p, p, m) for p, m in zip(answer.parts, marked, strict=True))
+    *found, lost = _measured(replace(answer, again=again, parts=parts, memo={}))
+    whole: list[list[Array]] = []
+    for some in found:
+        every = [np.zeros(p.shape) for p in answer.parts]
+        for to, numbers, m in zip(every, some, marked, strict=True):
+            to.reshape(-1)[m] = numbers
+        whole.append(every)
+    return whole[0], whole[1], lost
+
+
+def _taken(p: Array, like: Array, marked: Array) -> Array:
+    """The entries marked; all, where the shape is not the one that was marked, so that it will not do."""
+    return p.reshape(-1)[marked] if p.shape == like.shape else p
 
 
 def _measured(answer: Answer) -> tuple[list[Array], list[Array], bool]:
@@ -157,8 +194,9 @@ def _scatter(rows: Array, orders: tuple[int, ...]) -> Array:
     """The standard deviation of the noise in seven equally spaced values, from differences of these orders."""
     best = np.zeros(rows.shape[1:])
     with np.errstate(all="ignore"):
-        for order in orders:
-            d = np.diff(rows, n=order, axis=0)
+        d = np.diff(rows, n=orders[0] - 1, axis=0)
+        for order in orders:  # one after another
+            d = np.diff(d, axis=0)
             factor = math.factorial(order) ** 2 / math.factorial(2 * order)
             best = np.maximum(best, np.sqrt(factor * np.mean(d.astype(np.float64) ** 2, axis=0)))
     return np.nan_to_num(best, nan=0.0, posinf=0.0)

@@ -13,6 +13,7 @@ from gradverify.judge.numbers import ALONE, LONE
 from gradverify.judge.rounding import MEASURED
 from gradverify.judge.sizes import size_of
 from gradverify.kinks.place import NEAR, Place
+from gradverify.oracles.ladder import is_final
 
 ASKED = 256  # coordinates that a neighbour which is wrong is asked about
 
@@ -46,7 +47,7 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
     known = quick.directional(place.f, z, u, place.v)
     if isinstance(known, Estimate) and abs(claimed.value - known.value) <= known.error + claimed.error:
         return True
-    known = oracle.directional(place.f, z, u, place.v)
+    known = known if is_final(known) else oracle.directional(place.f, z, u, place.v)
     if not isinstance(known, Estimate):
         return _judged(place, z, oracle, quick, rng, even=False) if even else None
     bar = known.error + claimed.error

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradverify._arrays import Array, largest
+from gradverify._memory import ENTRIES
 from gradverify._subject import Subject
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.oracles.line import Line, flat
@@ -102,8 +103,8 @@ def block(
 
 
 def blocks(line: Line, kind: str) -> Iterator[Block]:
-    """Blocks from the largest step to the smallest, in the arithmetic ``kind``; the line keeps those of few outputs."""
-    if line.f0.size > FEW:
+    """Blocks from the largest step to the smallest, in the arithmetic ``kind``, which small lines keep."""
+    if line.f0.size > FEW or line.x.size > ENTRIES:
         yield from _worked_out(line, kind)
         return
     known, others = line.memo.setdefault(kind, ([], _worked_out(line, kind)))

@@ -16,8 +16,14 @@ from gradverify.oracles import arbitrary, complex_step, extended, finite_differe
 from gradverify.oracles.line import Line, flat
 
 SHARP = 1e-9  # a bar this far below the value needs no finer oracle
+PLAIN = "float64 differences"
 ANSWERS = 4  # that a careful oracle remembers: looks that agree are gone through again
 BESIDE = 16.0  # times what is enough: as good as a second opinion beside an analytic one has to be
+
+
+def is_final(known: Estimate | CannotHere) -> bool:
+    """Is there no other oracle that could say more? The function takes neither complex numbers nor more digits."""
+    return isinstance(known, Estimate) and known.source == PLAIN and known.refutes > 0
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,18 @@ class Ladder:
 
     def trusts(self, subject: Subject, x: Vectors) -> bool:
         """Was the complex step confirmed here when last asked? It needs no step, so that every direction suits it."""
-        return self.memo.get("here") == self._here(subject, x) and self.memo["analytic"] is True
+        return self.knows(subject, x) and self.memo["analytic"] is True
+
+    def knows(self, subject: Subject, x: Vectors) -> bool:
+        """Was it asked here last?"""
+        return self.memo.get("here") == self._here(subject, x)
 
     def _with_limits(self, found: Estimate, subject: Subject, x: Vectors, u: Vectors) -> Estimate:
         """The estimate with the least gap that a second look can confirm: its oracle's bar has to be far below."""
         if "higher" not in self.memo:
             self.memo["higher"] = self._higher(subject, x, u)
         second = "longdouble" if self.memo["higher"] else "float64"
-        sharper = self.memo["higher"] and found.source == "float64 differences"
+        sharper = self.memo["higher"] and found.source == PLAIN
         return replace(
             found,
             refutes=0.0 if sharper else found.error / FAR,  # a second look would ask the sharper oracle instead
@@ -118,7 +128,7 @@ class Ladder:
         if self._sharp(finer) and not (self.careful and alone):
             return finer
         slopes = finite_difference.slopes(line, "float64", np.abs(weights), enough)
-        plain = finite_difference.combined(line, slopes, weights, "float64 differences")
+        plain = finite_difference.combined(line, slopes, weights, PLAIN)
         if not self._sharp(finer) and (self.careful or not self._sharp(plain)):
             more = arbitrary.Arbitrary().directional(subject, x, u, v)
             finer = more if isinstance(more, Estimate) else finer
