@@ -20,18 +20,27 @@ def extent(m: Mismatch, k: int) -> Array | None:
     whole = m.weighed({k: np.ones(shape)})
     if not whole.wrong:
         return None
-    entries = m.entries_of(k)
     try:
-        if (one := _alone(m, k, whole)) is not None and _throughout(entries, one):
-            return one.reshape(shape)
-        if entries.throughout(0, entries.count):
-            return np.ones(shape, bool)
-        wrong = entries.wrong(whole, TWO if entries.count > MANY and entries.spread() else FEW)
+        wrong = _wrong(m, k, whole).reshape(shape)
+        return wrong if wrong.all() or _all_others_right(m, k, wrong) else None
+    except Unknown:
+        return None
+
+
+def _wrong(m: Mismatch, k: int, whole: Gap) -> Array:
+    """Single entries, runs or slices; raises Unknown where it is none of them."""
+    entries = m.entries_of(k)
+    if (one := _alone(m, k, whole)) is not None and _throughout(entries, one):
+        return one
+    if entries.throughout(0, entries.count):
+        return np.ones(entries.count, bool)
+    try:
+        return entries.wrong(whole, TWO if entries.count > MANY and entries.spread() else FEW)
     except Unknown:
         wrong = _of_slices(m, k, whole)
-        if not _throughout(entries, wrong):
-            return None
-    return wrong.reshape(shape) if _all_others_right(m, k, wrong.reshape(shape)) else None
+        if wrong.all() or not _throughout(m.entries_of(k), wrong):
+            raise
+        return wrong
 
 
 def _alone(m: Mismatch, k: int, whole: Gap) -> Array | None:
@@ -49,7 +58,7 @@ def _throughout(entries: Groups, wrong: Array) -> bool:
     """Are some of the entries that are marked, drawn at random, all wrong?"""
     marked = np.flatnonzero(wrong)
     drawn = {marked[0], marked[-1], *np.random.default_rng(0).choice(marked, DRAWN)}
-    return not wrong.all() and all(entries.together(i, i + 1).wrong for i in map(int, drawn))
+    return all(entries.together(i, i + 1).wrong for i in map(int, drawn))
 
 
 def _of_slices(m: Mismatch, k: int, whole: Gap) -> Array:

@@ -20,8 +20,8 @@ ROUNDED = 2.0**-12  # of a weight: what rounding it makes of a place
 EACH = 8  # members up to which every one is asked
 DRAWN = 8  # members at random that are asked of a group that may be wrong throughout, besides its ends
 TRIES = 2  # groups in which more than one turned out to be wrong, until no single one is looked for
-FEW, TWO = 32, 4  # groups at once: beyond, too many are wrong to be told one by one; the two ends of two runs
-STRIDE = 24  # members drawn to find a stride
+FEW, TWO = 32, 4  # groups at once that are partly wrong: of entries told one by one; those at the ends of two runs
+STRIDE, SEEN = 48, 5  # members drawn to find a stride, and wrong ones that tell it
 MOST = 300  # measurements
 
 
@@ -98,12 +98,11 @@ class Groups:
         return start
 
     def wrong(self, whole: Gap, at_once: int = FEW) -> Array:
-        """Which members are wrong: a few, or a few runs. Raises Unknown where they are more than ``at_once`` groups."""
+        """Which members are wrong: a few, or a few runs. Raises Unknown where more than ``at_once`` groups are mixed."""
         wrong, open_ = np.zeros(self.count, bool), [(0, self.count, whole)]
         while open_:
-            if len(open_) > at_once:
-                raise Unknown
             below: list[Group] = []
+            mixed = 0
             for start, stop, gap in open_:
                 if stop - start <= EACH:
                     wrong[start:stop] = self._each(start, stop, gap)
@@ -113,7 +112,8 @@ class Groups:
                     wrong[start:stop] = True
                 else:
                     halves = [half for half in self._halves(start, stop, gap) if half[2].wrong]
-                    if not halves:
+                    mixed += 1
+                    if not halves or mixed > at_once:
                         raise Unknown
                     below += halves
             open_ = below
@@ -135,10 +135,10 @@ class Groups:
         rng, found = np.random.default_rng(1), list[int]()
         for i in rng.permutation(min(self.count, 2**20))[:STRIDE].tolist():
             found += [i] if self.together(i, i + 1).wrong else []
-            if len(found) >= 5:
+            stride = math.gcd(*(i - found[0] for i in found))
+            if stride == 1 or len(found) >= SEEN:
                 break
-        stride = math.gcd(*(i - found[0] for i in found)) if len(found) >= 5 else 0
-        if stride < 2:
+        if stride < 2 or len(found) < SEEN:
             raise Unknown
         wrong = np.asarray(np.arange(self.count) % stride == found[0] % stride)
         if self.asked(0, (~wrong).astype(np.float64)).wrong:
@@ -161,7 +161,7 @@ class Groups:
         at = levels * (ramp.value / whole.value - 1)
         doubt = levels * ((ramp.bar + 2 * whole.bar) / abs(whole.value) + ROUNDED)
         low, high = max(math.ceil(at - doubt), 0), min(math.floor(at + doubt), levels - 1)
-        if not 0 <= high - low < levels // 4:
+        if not 0 <= high - low < max(levels // 4, 1):
             return None
         first, last = np.searchsorted(place, (low, high + 1))
         part = self.together(start + int(first), start + int(last))

@@ -23,7 +23,7 @@ from gradverify.oracles.line import addable
 
 Entry = tuple[int, tuple[int, ...]]  # an argument and an index
 MANY = 2**14  # entries: where a call costs much, and most mistakes are in all of them
-ALL, FEW = 200, 8  # entries up to which every one is asked, of many fewer; beyond, halves are
+ALL, SOME, FEW = 200, 16, 8  # entries that are asked one by one: where each costs one call, or a dozen; of very many
 
 
 def locate(
@@ -106,7 +106,7 @@ def wrong_entry(
         return k, index, float(m.gradient[k][index]) if m.gradient is not None else np.nan, expected, 0.0
     entries = _doubted(values["u"])
     if len(entries) > ALL or len(entries) == m.count:
-        entries = among_many(m) if m.count > MANY else [m.entry(i) for i in m.few(ALL)]
+        entries = among_many(m) if m.count > MANY else [m.entry(i) for i in m.few(ALL if m.even else SOME)]
     found = _worst(quick, f, y, w, m.claim, entries)
     confirmed = _worst(oracle, f, y, w, m.claim, [found[:2]]) if found is not None else None
     return confirmed or _worst(oracle, f, y, w, m.claim, entries)

@@ -77,6 +77,7 @@ def one_gate(g, x, w):
 
 ONE = np.where(np.arange(12).reshape(3, 4) == 7, 1.01, 1)
 GATES = (RNG.normal(size=(3, 4)), RNG.normal(size=(4, 6)))
+BIG = RNG.normal(size=(90, 4))
 MISTAKES = {
     "sign": (np.cos, lambda g, x: g * np.sin(x), X, "claimed = -expected on all 12 entries of x"),
     "factor": (lambda x: (x**2).mean(), lambda g, x: g * 2 * x, X, "claimed = 12 x expected"),
@@ -92,6 +93,7 @@ MISTAKES = {
     "first": (layer, but(2, lambda d, g, w: g[0]), (X, W, B), "the slice 0 along axis 0 counts alone"),
     "entry": (np.sin, lambda g, x: g * np.cos(x) * ONE, X, "one entry of 12 is wrong: x[1, 3]"),
     "edge": (np.sin, lambda g, x: g * np.cos(x) * (np.arange(4) < 3), X, "the last of 4 along axis 1"),
+    "part": (np.sin, lambda g, x: g * np.cos(x) * (np.arange(90) % 3 > 0)[:, None], BIG, "; claimed = 0 there"),
     "place": (lambda x: x.cumsum(-1), lambda g, x: g[:, ::-1].cumsum(-1)[:, ::-1] - g, X, "own share is missing"),
     "duplicates": (lambda table, rows: table[rows], overwritten, (TABLE, ROWS), "right once no index in rows repeats"),
     "cotangent": (np.sin, lambda g, x: np.cos(x), X, "it is ignored, and taken for ones"),
@@ -274,7 +276,10 @@ def test_a_single_entry_among_many_is_found_alone_among_those_asked():
     report = gv.check(np.sin, vjp=lambda g, x: g * np.cos(x) * wrong, inputs=x)
     assert report.findings[0].kind == "entry"
     assert report.findings[0].place == "x[31, 7]"
-    assert "x[31, 7] alone is wrong: all other entries together are right" in report.findings[0].cause
+    assert (
+        report.findings[0].cause
+        == "x[31, 7] alone is wrong: all others together are right; claimed = 1.01 x expected there"
+    )
 
 
 def test_laws_that_break_for_one_cause_are_one_block_and_the_kind_is_in_the_json():
