@@ -98,7 +98,7 @@ class Groups:
         return start
 
     def wrong(self, whole: Gap, at_once: int = FEW) -> Array:
-        """Which members are wrong: a few, or a few runs. Raises Unknown where more than ``at_once`` groups are mixed."""
+        """Which members are wrong: a few, or a few runs. Unknown where more than ``at_once`` groups are mixed."""
         wrong, open_ = np.zeros(self.count, bool), [(0, self.count, whole)]
         while open_:
             below: list[Group] = []

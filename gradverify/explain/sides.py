@@ -130,7 +130,7 @@ def wrong_places(table: tuple[Sides, ...]) -> tuple[str, ...]:
 def wrong_outputs(f: Subject, x: Vectors, wrong: list[Sides]) -> tuple[str, ...]:
     """The outputs through which these arguments are wrong; nothing where that is all, or goes without saying."""
     y = f.forward(x)
-    if all(s.matrix is not None and s.matrix.entrywise for s in wrong):
+    if not y.size or all(s.matrix is not None and s.matrix.entrywise for s in wrong):
         return ()
     rows = np.zeros(y.size, bool)
     for s in wrong:

@@ -33,6 +33,7 @@ CAUSES = {
     "entry": "rare_entry",
     "edge": "padding_edge",
     "place": "off_by_one",
+    "part": "padding_edge",
     "duplicates": "duplicate_index",
     "cotangent": "cotangent_nonlinear",
     "mask": "kink_mask",

@@ -1,4 +1,4 @@
-"""Of many entries those that are wrong are named: one, ten, rows, columns, blocks, tails, strides; of right ones none."""
+"""Of many entries those that are wrong are named: one, ten, rows, columns, blocks, tails, strides; no right one is."""
 
 from __future__ import annotations
 
