@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +71,7 @@ def failure(verdict: Verdict) -> list[str]:
         if f.cause and f.cause != f.argument:
             lines.append(f"  {clean(f.cause)}")
         if f.where:
-            lines.append(f"  first seen with {clean(f.where)} in {clean(f.dtype)}")
+            lines.append(f"  first seen with {clean(f.where)} in {clean(f.dtype)}{sight(f)}")
         if f.witness:
             lines.append(f"  again: {clean(f.witness)}")
     return lines
@@ -82,6 +84,12 @@ def extent(f: Finding) -> list[str]:
         f"wrong through {', '.join(f.outputs)}; right for the cotangent of every other output" if f.outputs else ""
     )
     return [f"  {clean('; '.join(filter(None, (where, through))))}"] if where or through else []
+
+
+def told(verdict: Verdict, others: list[Verdict]) -> list[str]:
+    """The lines of a failure, and which other laws fail for the same cause."""
+    too = [f"  breaks too: {', '.join(other.law for other in others)}"] if others else []
+    return [*failure(verdict), *too]
 
 
 def by_cause(report: Report) -> list[tuple[Verdict, list[Verdict]]]:
@@ -107,6 +115,46 @@ def sides(f: Finding) -> tuple[str, str]:
             if f"{a:.{digits}g}" != f"{b:.{digits}g}":
                 return f"{a:.{digits}g}", f"{b:.{digits}g}"
     return clean(number(a)), clean(number(b))
+
+
+def sight(f: Finding) -> str:
+    """How small a mistake of this entry would have been seen, where both sides are numbers."""
+    if isinstance(f.expected, str) or not f.expected or not 0 < f.error < math.inf or not math.isfinite(f.expected):
+        return ""
+    return f"; a mistake of {f.error / abs(f.expected):.0e} of this entry would have been seen"
+
+
+def as_test(line: str) -> str:
+    """The line that reproduces a failure as a pytest test: a file's whole text; nothing where there is no such line."""
+    try:
+        tree = ast.parse(line)
+    except (SyntaxError, ValueError):
+        return ""
+    asked = next((n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "gv.check"), None)
+    if asked is None:
+        return ""
+    setup = tree.body[1:-1]
+    text = {node: str(ast.get_source_segment(line, node)) for node in (*setup, *asked.args, *asked.keywords)}
+    own = {"gv", "np", "ml_dtypes", "m", "complex"}
+    used = dict.fromkeys(n.id for n in ast.walk(asked) if isinstance(n, ast.Name) and n.id not in own)
+    given = [text[node] for node in (*asked.args, *asked.keywords)]
+    law = next((str(ast.literal_eval(k.value)) for k in asked.keywords if k.arg == "laws"), "law")
+    name = "_".join(re.findall(r"[A-Za-z0-9]+", given[0].removeprefix("m.")))
+    return "\n".join(
+        [
+            "import gradverify as gv",
+            "import numpy as np",
+            *(text[node] for node in setup),
+            *([f"# and here what it is about: {', '.join(used)}"] if used else []),
+            "",
+            "",
+            f"def test_{name}_{law}():",
+            "    gv.check(",
+            *(f"        {argument}," for argument in given),
+            "    ).require()",
+            "",
+        ]
+    )
 
 
 def within(f: Finding) -> str:
@@ -148,8 +196,7 @@ def plain(report: Report) -> str:
                 lines.append(f"            {clean(v.reason)}")
             lines += [f"            note: {clean(n)}" for n in v.notes if n != PROVED]
     for v, others in by_cause(report):
-        too = [f"  breaks too: {', '.join(other.law for other in others)}"] if others else []
-        lines += ["", *failure(v), *too]
+        lines += ["", *told(v, others)]
     lines += [""] + [f"note: {clean(n)}" for n in report.notes] + [f"skipped: {clean(s)}" for s in report.skipped]
     lines += [DECISIVE, CHANCES] if tried(report) else []
     lines += [f"proved: {PROVED}"] if any(map(proved, report.verdicts)) else []
@@ -180,7 +227,16 @@ def markdown(report: Report) -> str:
         rows.append(
             f"| {cell(v.subject)} | {cell(v.law)} | **{v.status}** | {v.decisive}/{v.trials} | {cell(remark)} |"
         )
-    return "\n".join([*rows, "", cell(summary(report))])
+    blocks = [fenced("text", told(v, others)) for v, others in by_cause(report)]
+    tests = [fenced("python", f.test.splitlines()) for v, _ in by_cause(report) for f in v.findings if f.test]
+    return "\n".join([*rows, *blocks, *tests, "", cell(summary(report))])
+
+
+def fenced(kind: str, lines: list[str]) -> str:
+    """Lines as they are, in a fence longer than any that they hold."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join(["", f"{fence}{kind}", *lines, fence])
 
 
 def as_json(report: Report) -> str:

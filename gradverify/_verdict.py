@@ -52,6 +52,11 @@ class Finding:
         """The entry as a user writes it: ``W1[3, 7]``."""
         return self.argument + (f"[{', '.join(map(str, self.index))}]" if self.index else "")
 
+    @property
+    def test(self) -> str:
+        """The witness as a pytest test, to keep until it passes; empty where there is no witness to paste."""
+        return _render.as_test(self.witness)
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -197,10 +197,10 @@ class Floats:
         First with the plainest options that show it. The inputs are tried in the very form in which the witness will
         give them, given inputs and a given cotangent, so that it reproduces what is told; the other quantifiers are
         drawn anew, from the first of a few seeds with which it fails. What fails with none is left as it is, and so are
-        given inputs too large to be written out.
+        given inputs that are too large to be written out, or come with their cotangent.
         """
         trial, finding = self.plainer(trial, finding, loop)
-        if trial.subject.domain.fixed and trial.x.size > MANY:
+        if trial.subject.domain.fixed and (trial.x.size > MANY or self.cotangent is not None):
             return 0
         f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
         shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found

@@ -45,7 +45,7 @@ def test_a_failure_says_law_place_both_sides_and_how_to_run_it_again():
         "  the law: a = b",
         "  at W1[3, 7]: claimed 1.5, expected 2.5 (to within 1.0e-09)",
         "  half of it",
-        "  first seen with ties in float64",
+        "  first seen with ties in float64; a mistake of 4e-10 of this entry would have been seen",
         "  again: gv.check(f).require()",
     ]
     assert str(report).splitlines()[-1] == "FAILS: 1 fails (seed 7)"

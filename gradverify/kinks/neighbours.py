@@ -61,8 +61,14 @@ def _judged(place: Place, z: Vectors, oracle: Any, quick: Any, rng: np.random.Ge
     if known.source in LONE and gap < ALONE * size_of(g.answers[0].answer) and not sharp:
         return True if gap <= bar else None
     if gap > bar:
-        bar += MEASURED.along(g.answers[0].answer, u)
+        bar += _rounding(place, g, u)
     return bool(gap <= bar)
+
+
+def _rounding(place: Place, g: Vectors, u: Vectors) -> float:
+    """What the code scatters by along a tangent: measured beside the point, as near as any neighbour, and once."""
+    here = MEASURED.along(place.f.pullback(place.x, place.v).answers[0].answer, u)
+    return here if np.isfinite(here) else MEASURED.along(g.answers[0].answer, u)
 
 
 def refuted(
