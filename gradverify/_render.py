@@ -21,6 +21,7 @@ CHANCES = (
     f"or a point misses {TIMES} times what it sees"
 )
 PROVED = "zero modulo two random 61-bit primes, wrong with a chance below 2^-100"
+SIDES = {"inputs_are_left_unchanged": ("now", "before")}  # where they are not what is claimed and what is expected
 REPORT = ("status", "seed", "notes", "skipped", "facts")
 VERDICT = (
     *("subject", "law", "statement", "status", "by", "trials", "decisive"),
@@ -66,12 +67,14 @@ def failure(verdict: Verdict) -> list[str]:
     lines = [f"{clean(verdict.subject)} FAILS {verdict.law}{why}", f"  the law: {clean(verdict.statement)}"]
     for f in verdict.findings:
         if f.argument:
-            lines.append(f"  at {clean(f.place)}: claimed {sides(f)[0]}, expected {sides(f)[1]}{within(f)}")
-        lines += extent(f)
-        if f.cause and f.cause != f.argument:
-            lines.append(f"  {clean(f.cause)}")
+            words = SIDES.get(f.law, ("claimed", "expected"))
+            shown = ", ".join(f"{word} {side}" for word, side in zip(words, sides(f), strict=True))
+            lines.append(f"  at {clean(f.place)}: {shown}{within(f)}")
+        evidence = [*extent(f), *([clean(f.cause)] if f.cause and f.cause != f.argument else [])]
         if f.where:
-            lines.append(f"  first seen with {clean(f.where)} in {clean(f.dtype)}{sight(f)}")
+            seen = "with" if f.where == "the given inputs" else "first seen with"
+            lines.append(f"  {seen} {clean(f.where)} in {clean(f.dtype)}{':' if evidence else ''}")
+        lines += [f"    {line}" for line in evidence]
         if f.witness:
             lines.append(f"  again: {clean(f.witness)}")
     return lines
@@ -83,7 +86,7 @@ def extent(f: Finding) -> list[str]:
     through = (
         f"wrong through {', '.join(f.outputs)}; right for the cotangent of every other output" if f.outputs else ""
     )
-    return [f"  {clean('; '.join(filter(None, (where, through))))}"] if where or through else []
+    return [clean(line) for line in (where, through) if line]
 
 
 def told(verdict: Verdict, others: list[Verdict]) -> list[str]:
@@ -115,13 +118,6 @@ def sides(f: Finding) -> tuple[str, str]:
             if f"{a:.{digits}g}" != f"{b:.{digits}g}":
                 return f"{a:.{digits}g}", f"{b:.{digits}g}"
     return clean(number(a)), clean(number(b))
-
-
-def sight(f: Finding) -> str:
-    """How small a mistake of this entry would have been seen, where both sides are numbers."""
-    if isinstance(f.expected, str) or not f.expected or not 0 < f.error < math.inf or not math.isfinite(f.expected):
-        return ""
-    return f"; a mistake of {f.error / abs(f.expected):.0e} of this entry would have been seen"
 
 
 def as_test(line: str) -> str:
@@ -158,8 +154,11 @@ def as_test(line: str) -> str:
 
 
 def within(f: Finding) -> str:
-    """The width of the bar, where there is one."""
-    return f" (to within {f.error:.1e})" if isinstance(f.error, float) and 0 < f.error < math.inf else ""
+    """The width of the bar, and how small a mistake would have been seen, where both sides are numbers."""
+    if isinstance(f.expected, str) or not 0 < f.error < math.inf or not math.isfinite(f.expected):
+        return ""
+    least = f"; {f.error / abs(f.expected):.0e} of it would have been seen" if f.expected else ""
+    return f" (to within {f.error:.1e}{least})"
 
 
 def proved(v: Verdict) -> bool:

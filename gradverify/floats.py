@@ -28,6 +28,7 @@ from gradverify.explain.minimise import alike, minimise
 from gradverify.explain.shapes import shorter
 from gradverify.explain.witness import witness
 from gradverify.judge import Judgement
+from gradverify.laws.derivative import ANSWER, FORMULA
 from gradverify.oracles.ladder import Ladder
 from gradverify.oracles.line import relaid
 from gradverify.points import KINDS, Seeded, changed, plainest, point
@@ -187,7 +188,8 @@ class Floats:
         cause = diagnose(trial, finding, at, loop, self.oracle)
         if cause.says:
             kept = loop.kept(finding.law)
-            says = cause.says if kept.cause in cause.says else f"{kept.cause}; {cause.says}"
+            known = "" if kept.cause in (FORMULA, ANSWER) else kept.cause
+            says = cause.says if known in cause.says else f"{known}; {cause.says}"
             told = dataclasses.replace(kept, kind=cause.kind, cause=says)
             loop.keep(dataclasses.replace(told, places=cause.places, outputs=cause.outputs))
 
@@ -222,7 +224,7 @@ class Floats:
         for seed in (trial.seed, *range(1, SEEDS)):  # noqa: B007 - ``fails`` reads it
             if fails(start):
                 self._made_small(f.domain, start, fails, lambda: shown[-1].cotangent)
-                loop.keep(dataclasses.replace(shown[-1], where=finding.where))
+                loop.keep(dataclasses.replace(shown[-1], where=_where(f, trial.x, shown[-1], finding.where)))
                 break
         return next(tried)
 
@@ -242,6 +244,13 @@ class Floats:
                 return
             start = (*inputs, *cotangent()) if changed else start
             start = minimise(start, fails, (*places, *(Box(v.shape) for v in start[len(places) :]))).arrays
+
+
+def _where(f: Subject, x: Vectors, small: Finding, where: str) -> str:
+    """The kind of point at which it was found, with the shapes it had there if they are smaller now."""
+    shapes = [f"{name} {a.shape}" for name, a in zip(f.names, x, strict=True)]
+    same = all(np.shape(a) == b.shape for a, b in zip(small.inputs, x, strict=True))
+    return where if same else f"{where}, {', '.join(shapes)},"
 
 
 def answers(trial: Trial) -> bool:

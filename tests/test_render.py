@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -43,9 +44,9 @@ def test_a_failure_says_law_place_both_sides_and_how_to_run_it_again():
     assert _render.failure(report.verdicts[0]) == [
         "f FAILS a_law",
         "  the law: a = b",
-        "  at W1[3, 7]: claimed 1.5, expected 2.5 (to within 1.0e-09)",
-        "  half of it",
-        "  first seen with ties in float64; a mistake of 4e-10 of this entry would have been seen",
+        "  at W1[3, 7]: claimed 1.5, expected 2.5 (to within 1.0e-09; 4e-10 of it would have been seen)",
+        "  first seen with ties in float64:",
+        "    half of it",
         "  again: gv.check(f).require()",
     ]
     assert str(report).splitlines()[-1] == "FAILS: 1 fails (seed 7)"
@@ -129,3 +130,23 @@ def test_json_is_valid_sorted_and_keeps_every_bit():
 
 def test_the_same_report_gives_the_same_json():
     assert hostile_report().to_json() == hostile_report().to_json()
+
+
+def test_all_that_is_wrong_and_through_what_is_shown_where_it_says_more_than_the_one_place():
+    found = dataclasses.replace(finding(1.0, 2.0), places=("W1[3, 7]", "W1[5, :]"), outputs=("value[0, :]",))
+    lines = _render.failure(verdict(Status.FAILS, findings=(found,)))
+    assert "    wrong at W1[3, 7], W1[5, :]; right everywhere else" in lines
+    assert "    wrong through value[0, :]; right for the cotangent of every other output" in lines
+    one = dataclasses.replace(found, places=(found.place,), outputs=())
+    assert not any("wrong at" in line for line in _render.failure(verdict(Status.FAILS, findings=(one,))))
+    data = json.loads(failing(found).to_json())["verdicts"][0]["findings"][0]
+    assert (data["places"], data["outputs"]) == (["W1[3, 7]", "W1[5, :]"], ["value[0, :]"])
+
+
+def test_a_notebook_shows_the_failure_and_its_test_in_fences_that_nothing_in_them_closes():
+    found = dataclasses.replace(finding(1.0, 2.0), cause="````", witness="import gradverify as gv; gv.check(f)")
+    text = failing(found)._repr_markdown_()
+    assert text.count("`````text\n") == 1
+    assert text.count("\n`````\n") == 1
+    assert "```python\nimport gradverify as gv" in text
+    assert "def test_f_law():" in text

@@ -69,7 +69,7 @@ def _of_one(
     top = float(np.max(np.abs(a)))
     if free and top > LARGE:
         kind = "branch" if finite else "range"
-        yield within(a / (top / 2)), kind, f"right once {name} is no larger than 2"
+        yield within(a / (top / 2)), kind, f"right once the entries of {name} are made small (2 at most)"
     odd = special(a)
     if a.size > 1 and odd.any():
         rng = np.random.default_rng(20265)
@@ -109,7 +109,7 @@ def symmetries(f: Subject, x: Vectors) -> Iterator[Change]:
         for i, j in itertools.combinations(range(a.ndim), 2):
             if a.shape[i] == a.shape[j] > 1:
                 even = (a + np.swapaxes(a, i, j)) / 2
-                says = f"right once {name} is the same with axes {i} and {j} exchanged"
+                says = f"right once {name} is made symmetric in axes {i} and {j}"
                 yield _with(x, k, even.astype(a.dtype), Cause("transposed", says))
         if a.ndim > 1 and a.shape[-1] * a.shape[-2] > 2:
             even = (a + np.flip(a, (-1, -2))) / 2

@@ -19,9 +19,9 @@ CLOSE = 1e-6  # of the largest entry: it is the derivative for another cotangent
 TIMES = -8.0  # a power of two, so that nothing is rounded; negative, and not small
 MOVED = 1 / 8  # of every entry: another point
 OTHERS: dict[str, Callable[[Array], Array]] = {
-    "ignored, and taken for ones": np.ones_like,
-    "made positive": np.abs,
-    "squared": np.square,
+    "ones: the cotangent itself is ignored": np.ones_like,
+    "|v| where v is the cotangent: signs are lost": np.abs,
+    "v**2 where v is the cotangent: it enters twice": np.square,
 }
 
 
@@ -45,7 +45,7 @@ def nonlinear(f: Subject, x: Vectors, v: Vectors, judged: tuple[int, ...], table
         return Cause("slight", f"linear in the cotangent to {gap / size:.0e} only: digits are lost on the way")
     for how, change in OTHERS.items():
         if table and _is_for(table, once, change(_flat(v))):
-            return Cause("cotangent", f"claimed is the derivative for another cotangent: it is {how}")
+            return Cause("cotangent", f"claimed is the derivative for a cotangent of {how}")
     if np.array_equal(once, times):
         if np.ptp(once) > 0 and np.array_equal(once, answer(_beside(x), v)):
             return Cause("state", "the same gradient whatever the cotangent and the inputs: an earlier answer is kept")

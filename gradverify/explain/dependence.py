@@ -18,10 +18,11 @@ def averaged(s: Sides) -> Cause | None:
     n = int(counts[0])
     if n < 2 or np.any(counts != n) or not m.adds.all():
         return None
-    for times, says in ((1 / n, "a mean of"), (float(n), "the number times the mean of")):
+    for times, says in ((1 / n, "a mean over"), (float(n), "too often by a factor, summed over")):
         if fits(s, times * s.expected, times):
             return Cause(
-                "broadcast", f"claimed = {times:.4g} x expected on {of_all(s)}: {says} what {n} outputs each add"
+                "broadcast",
+                f"claimed = {times:.4g} x expected on {of_all(s)}: {says} the {n} outputs that it is added to",
             )
     return None
 

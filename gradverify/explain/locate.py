@@ -55,11 +55,11 @@ def locate(
     if excuse.place is not None:
         k, index, claimed, low, high = excuse.place
         least, greatest = f"{low:.6g}", f"{high:.6g}"
-        wanted = (
-            f"{least} (the slope nearby)"
-            if least == greatest
-            else f"between {least} and {greatest} (the slopes nearby)"
-        )
+        wanted = f"between {least} and {greatest} (the slopes nearby)"
+        if least == greatest:
+            wanted = f"{least} (the slope nearby)"
+        elif low <= claimed <= high:
+            wanted = f"what agrees with all that tie: one mixture of the slopes nearby, here from {least} to {greatest}"
         return finding(f.names[k], index, claimed, wanted, 0.0)
     if law.derivative and found.part is None and "u" in values:
         entry = wrong_entry(law, f, x, values, quick)

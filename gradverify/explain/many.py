@@ -34,7 +34,7 @@ def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
     count, all_places = sum(int(marked.sum()) for marked in wrong.values()), sum(where.values(), ())
     what = f"{all_places[0]} alone is wrong" if count == 1 else f"{count:,} entries are wrong"
     found = sampled(m.f, m.x, m.v, k, _some(wrong[k]), m.oracle)
-    return Cause(_kind(wrong), f"{what}: all others together are right{inside(found)}", all_places)
+    return Cause(_kind(wrong), f"{what}{inside(found)}; all others, moved together, are right", all_places)
 
 
 def _gap(m: Mismatch, k: int, finding: Finding) -> float:

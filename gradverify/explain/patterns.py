@@ -71,7 +71,7 @@ def factor(s: Sides) -> Cause | None:
     if abs(times + 1) < SAME:
         return Cause("sign", f"claimed = -expected on {of_all(s)}: the sign is wrong")
     kind = "count" if known.startswith("a count") else "factor"
-    return Cause(kind, f"{evidence}{f' ({known})' if known else ''}")
+    return Cause(kind, f"{evidence}{f', which is {known}' if known else ''}")
 
 
 def named(times: float, shape: tuple[int, ...]) -> str:
@@ -83,10 +83,10 @@ def named(times: float, shape: tuple[int, ...]) -> str:
     table |= {f"1 over {name}": 1 / n for name, n in sizes.items()}
     table |= {f"the root of {name}": math.sqrt(n) for name, n in sizes.items()}
     table |= {f"1 over the root of {name}": 1 / math.sqrt(n) for name, n in sizes.items()}
-    table |= {f"{one} over {other}": n / m for (one, n), (other, m) in ratios if n != m}
     for n in dict.fromkeys(sizes.values()):
         table |= {f"a count of {n} for {m}": m / n for m in (n - 1, n + 1) if m}
         table |= {f"a count of {m} for {n}": n / m for m in (n - 1, n + 1) if m}
+    table |= {f"{one} over {other}": n / m for (one, n), (other, m) in ratios if n != m}
     return next((name for name, n in table.items() if abs(abs(times) - n) < 10 * SAME * n), "")
 
 

@@ -136,10 +136,22 @@ def between(slopes: Slopes, g: Array, tolerance: Array, nearer: Array) -> Excuse
             slopes.search(_unit(g.size, [i]), 1.0)
             slopes.search(_unit(g.size, [i]), -1.0)
             low, high = slopes.range(_unit(g.size, [i]))
-            return Excuse(Outcome.DISAGREES, "", place=(k, index, float(g[i]), low, high))
+            note = "" if alone else _in_sum(slopes, g, tolerance)
+            return Excuse(Outcome.DISAGREES, note, place=(k, index, float(g[i]), low, high))
     if misses:
         return Excuse(Outcome.BLUNT, "outside the slopes found nearby along one direction only")
     return Excuse(Outcome.AGREES, convention(place, g, nearer), seen=place.seen(nearer))
+
+
+def _in_sum(slopes: Slopes, g: Array, tolerance: Array) -> str:
+    """What is claimed of all entries together whose slopes jump, if that alone is too much or too little."""
+    d = _unit(g.size, slopes.jumping) * slopes.place.steps
+    if _inside(slopes, g, tolerance, d) or np.ptp(slopes.place.steps[slopes.jumping]):
+        return ""
+    low, high = (end / slopes.place.steps[slopes.jumping[0]] for end in slopes.range(d))
+    valid = f"{low:.6g}" if f"{low:.6g}" == f"{high:.6g}" else f"from {low:.6g} to {high:.6g}"
+    total = float(g[slopes.jumping].sum())
+    return f"{len(slopes.jumping)} entries tie, or meet at a kink: in sum {total:.6g} is claimed, and {valid} is valid"
 
 
 def _inside(slopes: Slopes, g: Array, tolerance: Array, d: Array) -> bool:

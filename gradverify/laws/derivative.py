@@ -13,6 +13,8 @@ from gradverify._subject import Broken, Subject, ends
 from gradverify._vectors import CannotHere, Estimate, Vectors
 from gradverify.laws.ends import claims_at_ends, pushed_at_ends
 
+FORMULA = "the formula, on float64 copies of the inputs"
+ANSWER = "the answer, against the same formula in float64"
 FIRST = ("same_answer_twice", "layout_does_not_matter")  # without these a point says little about the derivative
 
 
@@ -28,13 +30,11 @@ def pullback_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors, D
     if twin is None:
         yield equal(f.pullback(x, v).inner(u), D.directional(f, y, u, w))
         return
-    yield equal(
-        twin.inner(u), D.directional(f, y, u, w), "" if y is x else "the formula, on float64 copies of the inputs"
-    )
+    yield equal(twin.inner(u), D.directional(f, y, u, w), "" if y is x else FORMULA)
     if not x.symbolic:
         yield from claims_at_ends(f, y, w)
     if y is not x:
-        yield equal(f.pullback(x, v), twin, "the answer, against the same formula in float64")
+        yield equal(f.pullback(x, v), twin, ANSWER)
 
 
 def _twin(answer: Callable[[], Vectors]) -> Vectors | None:
@@ -62,13 +62,11 @@ def pushforward_is_the_derivative(f: Subject, x: Vectors, u: Vectors, v: Vectors
         why = "the forward rule is not finite where an input lies at an end of its range and does not move: 0 times inf"
         yield equal(twin.inner(w), CannotHere(why))
         return
-    yield equal(
-        twin.inner(w), D.directional(f, y, t, w), "" if y is x else "the formula, on float64 copies of the inputs"
-    )
+    yield equal(twin.inner(w), D.directional(f, y, t, w), "" if y is x else FORMULA)
     if not x.symbolic:
         yield from pushed_at_ends(f, y, w)
     if y is not x:
-        says = "the answer, against the same formula in float64"
+        says = ANSWER
         yield equal(f.pushforward(x, t), twin, says, about="output")
 
 

@@ -17,6 +17,7 @@ from cases import dtypes, faults
 from corners import corners
 from costs import of_cost, of_scale
 from peers import CHECKERS
+from places import of_places
 from tables import Question, settings
 from verdicts import of_dtypes, of_faults, of_kinks
 
@@ -26,6 +27,7 @@ TABLES: dict[str, Callable[[Question], Iterator[str]]] = {
     "dtype": of_dtypes,
     "kinks": of_kinks,
     "cost": of_cost,
+    "places": of_places,
 }
 
 

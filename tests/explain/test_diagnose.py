@@ -86,20 +86,20 @@ MISTAKES = {
     "dropped": (layer, but(2, lambda d, g, w: 0 * d), (X, W, B), "b is taken for a constant"),
     "term": (softmax, pulled_back(both=False), X, "that is left out (36 pairs of an output and an entry)"),
     "formula": (np.tanh, lambda g, x: g * (1 - np.tanh(x)), X, "the slope claimed at x"),
-    "transposed": (layer, but(0, lambda d, g, w: g @ w), (X, W, B), "right once w is the same with axes 0 and 1"),
+    "transposed": (layer, but(0, lambda d, g, w: g @ w), (X, W, B), "right once w is made symmetric in axes 0 and 1"),
     "moved": (np.sin, lambda g, x: (g * np.cos(x))[::-1], X, "in reverse order along axis 0"),
     "mixed": (softmax, pulled_back(axis=0), X, "depends on the cotangent of output"),
-    "broadcast": (layer, but(2, lambda d, g, w: g.mean(0)), (X, W, B), "a mean of what 3 outputs each add"),
+    "broadcast": (layer, but(2, lambda d, g, w: g.mean(0)), (X, W, B), "a mean over the 3 outputs that it is added to"),
     "first": (layer, but(2, lambda d, g, w: g[0]), (X, W, B), "the slice 0 along axis 0 counts alone"),
     "entry": (np.sin, lambda g, x: g * np.cos(x) * ONE, X, "one entry of 12 is wrong: x[1, 3]"),
     "edge": (np.sin, lambda g, x: g * np.cos(x) * (np.arange(4) < 3), X, "the last of 4 along axis 1"),
     "part": (np.sin, lambda g, x: g * np.cos(x) * (np.arange(90) % 3 > 0)[:, None], BIG, "; claimed = 0 there"),
     "place": (lambda x: x.cumsum(-1), lambda g, x: g[:, ::-1].cumsum(-1)[:, ::-1] - g, X, "own share is missing"),
     "duplicates": (lambda table, rows: table[rows], overwritten, (TABLE, ROWS), "right once no index in rows repeats"),
-    "cotangent": (np.sin, lambda g, x: np.cos(x), X, "it is ignored, and taken for ones"),
+    "cotangent": (np.sin, lambda g, x: np.cos(x), X, "the cotangent itself is ignored"),
     "mask": (lambda x: x * (ONE != 1) * 2, lambda g, x: 2 * g, X, "does not depend on 11 entries of x"),
     "branch": (lambda x: np.maximum(x, 0), lambda g, x: g, X, "right once no entry of x is negative"),
-    "range": (lambda x: np.logaddexp(0, x), lambda g, x: g * np.exp(x) / (1 + np.exp(x)), 900 * X, "no larger than 2"),
+    "range": (lambda x: np.logaddexp(0, x), lambda g, x: g * np.exp(x) / (1 + np.exp(x)), 900 * X, "small (2 at most)"),
     "precision": (
         np.sin,
         lambda g, x: g * np.cos(x) * (1 + 1e-3 * (x.itemsize < 8)),
@@ -278,7 +278,7 @@ def test_a_single_entry_among_many_is_found_alone_among_those_asked():
     assert report.findings[0].place == "x[31, 7]"
     assert (
         report.findings[0].cause
-        == "x[31, 7] alone is wrong: all others together are right; claimed = 1.01 x expected there"
+        == "x[31, 7] alone is wrong; claimed = 1.01 x expected there; all others, moved together, are right"
     )
 
 

@@ -64,7 +64,7 @@ def test_what_is_wrong_is_named_and_nothing_else(where, f):
     assert found.kind == (
         "entry" if one_by_one else "edge" if where[0] in ("x[56:, :]", "x.ravel()[2350:]") else "part"
     )
-    assert "all others together are right; claimed = 1.1 x expected there" in found.cause
+    assert "; claimed = 1.1 x expected there; all others, moved together, are right" in found.cause
 
 
 def test_equal_and_opposite_mistakes_are_both_named():
