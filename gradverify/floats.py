@@ -250,7 +250,7 @@ def _where(f: Subject, x: Vectors, small: Finding, where: str) -> str:
     """The kind of point at which it was found, with the shapes it had there if they are smaller now."""
     shapes = [f"{name} {a.shape}" for name, a in zip(f.names, x, strict=True)]
     same = all(np.shape(a) == b.shape for a, b in zip(small.inputs, x, strict=True))
-    return where if same else f"{where}, {', '.join(shapes)},"
+    return where if same else f"{where} at {', '.join(shapes)}"
 
 
 def answers(trial: Trial) -> bool:

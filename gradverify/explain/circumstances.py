@@ -114,6 +114,11 @@ def symmetries(f: Subject, x: Vectors) -> Iterator[Change]:
         if a.ndim > 1 and a.shape[-1] * a.shape[-2] > 2:
             even = (a + np.flip(a, (-1, -2))) / 2
             yield _with(x, k, even.astype(a.dtype), Cause("moved", f"right once {name} reads the same backwards"))
+    yield from alone(f, x)
+
+
+def alone(f: Subject, x: Vectors) -> Iterator[Change]:
+    """The first example of a batch by itself, where every one counts by itself."""
     if (one := _one_of_a_batch(f, x)) is not None:
         yield Change(one, Cause("mixed", "right for a batch of one: what belongs to other examples enters"))
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradverify._arrays import Array
 from gradverify._cause import Cause
-from gradverify.explain.patterns import edge, fits, number, of_all, one_line, place
+from gradverify.explain.patterns import CHANCE, by_chance, edge, fits, number, of_all, one_line, place
 from gradverify.explain.sides import SAME, Matrix, Sides
+
+LEAST = 3  # outputs and entries: any mismatch of two is nearly of rank one
+SEVERAL = 6  # pairs of an output and an entry
+FLAT = 1e-6  # of the largest singular value: rank one
 
 
 def averaged(s: Sides) -> Cause | None:
@@ -113,11 +118,67 @@ def elsewhere(s: Sides) -> Cause | None:
     return Cause("place" if one else "moved", f"{says}{': off by one place' if one else ''}")
 
 
+def turned(s: Sides) -> Cause | None:
+    """The negative of what is expected on most of what is wrong of the Jacobian: one of its terms has another sign."""
+    m = s.matrix
+    if m is None or m.stray.any():
+        return None
+    wrong = ~m.right
+    negative = wrong & m.used & (np.abs(m.claimed + m.expected) <= m.width + SAME * np.abs(m.expected))
+    if negative.sum() < SEVERAL or 2 * negative.sum() < wrong.sum():
+        return None
+    out, at = np.argwhere(negative)[0]
+    entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, m.shape)}"
+    says = f"how {output} depends on {entry} is claimed with the wrong sign, as for {int(negative.sum())} pairs"
+    return Cause("sign", f"{says} of an output and an entry: one term has another sign")
+
+
+def of_rank_one(s: Sides) -> Cause | None:
+    """What is left over is, for each example, one vector times another: as a sum over an axis, multiplied back, is."""
+    m = s.matrix
+    if m is None or m.stray.any() or np.any(m.used.sum(axis=0) < LEAST) or not np.isfinite(m.width).all():
+        return None
+    rest = np.where(m.right, 0.0, m.claimed - m.expected)
+    blocks = [(rows, columns) for rows, columns in _blocks(m.used) if rest[np.ix_(rows, columns)].any()]
+    for rows, columns in blocks:
+        if min(len(rows), len(columns)) < LEAST:
+            return None
+        left, whole = (np.linalg.svd(a[np.ix_(rows, columns)], compute_uv=False) for a in (rest, m.expected))
+        if left[1] > FLAT * left[0] or whole[1] <= FLAT * whole[0]:
+            return None
+    if not blocks:
+        return None
+    says = "claimed - expected is one vector times another, as a sum over an axis makes"
+    return Cause("term", f"{says}: such a term is missing, is wrong, or is one too many, on {of_all(s)}")
+
+
+def _blocks(used: Array) -> list[tuple[Array, Array]]:
+    """The outputs and the entries that depend on each other, and on no others."""
+    found, left = [], set(range(used.shape[0]))
+    while left:
+        rows = np.zeros(used.shape[0], bool)
+        rows[min(left)] = True
+        while True:
+            columns = used[rows].any(axis=0)
+            grown = rows | used[:, columns].any(axis=1)
+            if np.array_equal(grown, rows):
+                break
+            rows = grown
+        left -= set(np.flatnonzero(rows).tolist())
+        found.append((np.flatnonzero(rows), np.flatnonzero(columns)))
+    return found
+
+
 def mixed(s: Sides) -> Cause | None:
     """Looks at a cotangent where the function does not depend on the entry."""
     if s.matrix is None or not s.matrix.stray.any():
         return None
     stray = s.matrix.stray
+    outputs = np.asarray(stray.any(axis=1)).reshape(s.matrix.shape)
+    if outputs.ndim > 1 and min(outputs.shape[-2:]) > 2:
+        inner, marked = outputs[..., 1:-1, 1:-1], int(outputs.sum())
+        if not inner.any() and by_chance(marked, outputs.size - inner.size, outputs.size) < CHANCE:
+            return Cause("edge", f"the claim for {s.name} depends on outputs at the border that do not depend on it")
     count, (out, at) = int(stray.sum()), np.argwhere(stray)[0]
     entry, output = f"{s.name}{place(at, s.claimed.shape)}", f"output{place(out, s.matrix.shape)}"
     says = f"the claim for {entry} depends on the cotangent of {output}, which does not depend on it"

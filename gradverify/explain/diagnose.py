@@ -16,9 +16,18 @@ from gradverify._method import Loop, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Misfit, Vectors
 from gradverify._verdict import Finding
-from gradverify.explain.circumstances import changes, symmetries, vanishing
+from gradverify.explain.circumstances import alone, changes, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
-from gradverify.explain.dependence import another_function, averaged, elsewhere, gone, masked, mixed
+from gradverify.explain.dependence import (
+    another_function,
+    averaged,
+    elsewhere,
+    gone,
+    masked,
+    mixed,
+    of_rank_one,
+    turned,
+)
 from gradverify.explain.many import of_a_part
 from gradverify.explain.mismatch import Mismatch
 from gradverify.explain.patterns import (
@@ -61,6 +70,8 @@ PATTERNS: tuple[Pattern, ...] = (
     masked,
     gone,
     elsewhere,
+    turned,
+    of_rank_one,
     mixed,
     edge,
     constant,
@@ -158,6 +169,8 @@ def _of_numbers(
     if not table:
         return nonlinear(f, y, v, judged, table) or _of_a_sample(m, finding)
     found = _of_a_table(m, u, table, finding) or vanishing(symmetries(f, x), holds)
+    if found is not None and found.kind == "term":  # of one example alone it may be none
+        found = vanishing(alone(f, x), holds) or found
     wrong = [s for s in table if s.wrong.any()]
     if not wrong:
         return found or NOTHING
@@ -168,9 +181,9 @@ def _of_numbers(
 def _of_a_table(m: Mismatch, u: Vectors, table: tuple[Sides, ...], finding: Finding) -> Cause | None:
     """Single entries, then the cotangent, then what the numbers show."""
     wrong = [s for s in table if s.wrong.any()]
-    alone = [cause for cause in map(one_entry, wrong) if cause is not None]
-    if wrong and len(alone) == len(wrong):
-        return _together(alone)
+    single = [cause for cause in map(one_entry, wrong) if cause is not None]
+    if wrong and len(single) == len(wrong):
+        return _together(single)
     found = nonlinear(m.f, m.x, m.v, m.judged, table)
     if found is not None or not wrong:
         return found

@@ -34,7 +34,9 @@ def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
     count, all_places = sum(int(marked.sum()) for marked in wrong.values()), sum(where.values(), ())
     what = f"{all_places[0]} alone is wrong" if count == 1 else f"{count:,} entries are wrong"
     found = sampled(m.f, m.x, m.v, k, _some(wrong[k]), m.oracle)
-    return Cause(_kind(wrong), f"{what}{inside(found)}; all others, moved together, are right", all_places)
+    pattern = inside(found)
+    kind = _kind(wrong) if count == 1 or pattern or not _scattered(wrong) else ""
+    return Cause(kind, f"{what}{pattern}; all others, moved together, are right", all_places)
 
 
 def _gap(m: Mismatch, k: int, finding: Finding) -> float:
@@ -81,9 +83,14 @@ def _some(wrong: Array) -> list[tuple[int, ...]]:
     return [tuple(int(n) for n in np.unravel_index(i, wrong.shape)) for i in marked[chosen]]
 
 
+def _scattered(wrong: dict[int, Array]) -> bool:
+    """Are these entries here and there, which says where and not why?"""
+    return all(listed(marked) for marked in wrong.values())
+
+
 def _kind(wrong: dict[int, Array]) -> str:
     """Entries one by one; the first or last slices; or another part."""
-    if all(listed(marked) for marked in wrong.values()):
+    if _scattered(wrong):
         return "entry"
     return "edge" if all(_at_an_end(marked) for marked in wrong.values()) else "part"
 

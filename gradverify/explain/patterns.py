@@ -157,12 +157,12 @@ def edge(s: Sides) -> Cause | None:
     if found is not None:
         axis, at = found
         size = s.claimed.shape[axis]
-        if at in (0, size - 1) and _by_chance(s, int(s.wrong.sum()), s.claimed.size // size, size) < CHANCE:
+        if at in (0, size - 1) and by_chance(int(s.wrong.sum()), s.claimed.size // size, s.claimed.size, size) < CHANCE:
             where = "first" if at == 0 else "last"
             return Cause("edge", f"wrong only in the {where} of {size} along axis {axis} of {s.name}{inside(s)}")
     if s.claimed.ndim > 1 and min(s.claimed.shape[-2:]) > 2 and not s.wrong.all():
         inner = s.wrong[..., 1:-1, 1:-1]
-        if not inner.any() and _by_chance(s, int(s.wrong.sum()), s.claimed.size - inner.size, 1) < CHANCE:
+        if not inner.any() and by_chance(int(s.wrong.sum()), s.claimed.size - inner.size, s.claimed.size) < CHANCE:
             return Cause("edge", f"wrong only at the border of the last two axes of {s.name}{inside(s)}")
     return None
 
@@ -181,9 +181,9 @@ def one_line(marked: Array) -> tuple[int, int] | None:
     return None
 
 
-def _by_chance(s: Sides, wrong: int, room: int, times: int) -> float:
-    """How likely so many wrong entries lie in so much room by chance, in one of so many places."""
-    return times * math.comb(room, wrong) / math.comb(s.claimed.size, wrong)
+def by_chance(wrong: int, room: int, size: int, times: int = 1) -> float:
+    """How likely so many wrong entries of so many lie in so much room by chance, in one of so many places."""
+    return times * math.comb(room, wrong) / math.comb(size, wrong)
 
 
 def partly(s: Sides) -> Cause | None:
@@ -256,7 +256,7 @@ def block(s: Sides) -> Cause | None:
                 continue
             lines = np.flatnonzero(wrong.any(axis=tuple(k for k in range(wrong.ndim) if k != axis)))
             which = set((lines // (size // parts)).tolist())
-            if len(which) == 1 and _by_chance(s, count, wrong.size // parts, parts * wrong.ndim) < CHANCE:
+            if len(which) == 1 and by_chance(count, wrong.size // parts, wrong.size, parts * wrong.ndim) < CHANCE:
                 told = inside(s)
                 kind = "formula" if not told else "term" if "= 0" in told else "sign" if "= -1 x" in told else "factor"
                 says = f"wrong only in part {which.pop()} of {parts} along axis {axis} of {s.name}{told}"

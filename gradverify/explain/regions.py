@@ -33,8 +33,8 @@ def places(name: str, wrong: Array) -> tuple[str, ...]:
 
 
 def listed(wrong: Array) -> bool:
-    """Are these entries told one by one?"""
-    return all("[" in place and ":" not in place for place in places("x", wrong))
+    """Are these entries told one by one, or two that stand beside each other?"""
+    return int(np.count_nonzero(wrong)) <= 2 or all("[" in place and ":" not in place for place in places("x", wrong))
 
 
 def _slices(rows: Array, size: int) -> tuple[str, ...]:

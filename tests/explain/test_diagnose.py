@@ -334,7 +334,7 @@ NAMES = {
 def test_a_planted_fault_is_called_by_its_name(subject):
     called = {}
     for fault in FAULTS:
-        report = gv.check(fault.apply(subject), by=gv.Sampling(points=3))
+        report = gv.check(fault.apply(subject), by=gv.Sampling(points=3, smallest=False))
         assert report.status == "FAILS", fault.name
         called[fault.name] = report.findings[0].kind
     assert {name: kind for name, kind in called.items() if kind not in NAMES[name]} == {}
@@ -365,3 +365,71 @@ def _of_one_kind(kind, a):
     """The changes of one argument, by the kind of cause they would show."""
     for changed, cause, _ in circumstances._of_one("a", gv.At(a), a, (-np.inf, np.inf), True):
         yield cause, changed
+
+
+def pulled_back_softmax(middle):
+    """softmax's pullback with another term in the middle: p * g + middle(p, <g, p>)."""
+
+    def vjp(g, x):
+        p = softmax(x)
+        return p * g + middle(p, (g * p).sum(-1, keepdims=True))
+
+    return vjp
+
+
+@pytest.mark.parametrize(
+    ("middle", "kind", "says"),
+    [
+        (lambda p, s: p * s, "sign", "one term has another sign"),
+        (lambda p, s: -0.5 * p * s, "term", "one vector times another"),
+        (lambda p, s: -p * p * s, "term", "one vector times another"),
+    ],
+)
+def test_a_sum_multiplied_back_is_known_by_its_rank_and_its_sign(middle, kind, says):
+    assert gv.check(softmax, vjp=pulled_back_softmax(lambda p, s: -p * s), inputs=X).ok
+    (found,) = gv.check(softmax, vjp=pulled_back_softmax(middle), inputs=X).findings
+    assert (found.kind, says in found.cause) == (kind, True), found.cause
+
+
+def test_where_one_example_alone_is_right_it_is_the_batch_that_is_mixed():
+    def vjp(g, x):
+        return g[:, None] * (x == x.max())  # of the whole batch
+
+    (found,) = gv.check(lambda x: x.max(-1), vjp=vjp, inputs=X).findings
+    assert found.kind == "mixed"
+    assert "right for a batch of one" in found.cause
+
+
+def test_outputs_at_the_border_are_told_from_outputs_anywhere():
+    def f(x):
+        padded = np.pad(x, 1)
+        return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+
+    def vjp(g, x):
+        out = f(g)
+        out[0] += g[0]  # as if the edge itself were repeated
+        out[-1] += g[-1]
+        out[:, 0] += g[:, 0]
+        out[:, -1] += g[:, -1]
+        return out
+
+    (found,) = gv.check(f, vjp=vjp, inputs=RNG.normal(size=(9, 9))).findings
+    assert found.kind == "edge"
+    assert "outputs at the border" in found.cause
+    scattered = RNG.random((9, 9)) < 0.4
+    (found,) = gv.check(f, vjp=lambda g, x: f(g) + scattered * g, inputs=RNG.normal(size=(9, 9))).findings
+    assert found.kind == "mixed"
+
+
+def test_which_outputs_are_answered_wrongly_is_told():
+    def f(x):
+        return np.sin(x), np.cumsum(x, axis=-1)
+
+    def vjp(g, x):
+        return g[0] * np.cos(x) + 2 * g[1][:, ::-1].cumsum(-1)[:, ::-1]
+
+    (found,) = gv.check(f, vjp=vjp, inputs=X).findings
+    assert found.outputs == ("value[1]",)
+    assert "wrong through value[1]; right for the cotangent of every other output" in str(
+        gv.check(f, vjp=vjp, inputs=X)
+    )

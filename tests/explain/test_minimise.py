@@ -168,7 +168,7 @@ def test_an_overflow_becomes_one_entry_and_its_line_pastes_back_to_the_same_fail
     assert f"at {found.place}: claimed {found.claimed:g}, expected 0" in str(broken.value)
 
 
-def test_sampling_shows_the_smallest_inputs_where_it_is_asked_to_and_leaves_given_ones():
+def test_sampling_shows_the_smallest_inputs_unless_it_is_told_not_to_and_leaves_given_ones():
     def check(inputs, **how):
         by = gv.Sampling(**how)
         report = gv.check(unshifted, vjp=lambda g, x: g * unshifted(x), inputs=inputs, by=by, dtype="float64")
@@ -181,9 +181,10 @@ def test_sampling_shows_the_smallest_inputs_where_it_is_asked_to_and_leaves_give
     assert len(set(np.nonzero(small.cotangent[0])[0])) == 1, (
         "one row is left: which of its entries are, follows from the sign"
     )
-    assert (small.law, small.argument, small.where) == (plain.law, plain.argument, plain.where)
+    assert (small.law, small.argument, small.where) == (plain.law, plain.argument, f"{plain.where} at x (3, 4)")
     given = np.array([[0.3, 0.7]])
-    assert np.array_equal(check(given, smallest=True).inputs[0], given)
+    assert np.array_equal(check(given).inputs[0], given)
+    assert check(given).where == "the given inputs"
 
 
 @pytest.mark.parametrize("planted", ["the sign is wrong", "the last row is left out", "of the wrong dtype"])

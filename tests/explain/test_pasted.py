@@ -45,7 +45,7 @@ def test_a_line_fails_in_a_fresh_interpreter_as_it_is_told_to(by):
         assert said.startswith("LawBroken "), (found, said)
         assert f" FAILS {found.law}" in said
         if found.argument:
-            assert f"at {found.place}: claimed " in said
+            assert f"at {found.place}: " in said
 
 
 def test_as_pytest_tests_they_fail_and_pass_once_the_rule_is_mended(tmp_path):

@@ -9,7 +9,7 @@ import gradverify as gv
 from gradverify import nn
 from gradverify.laws import LAWS, SPECS, laws_named, laws_of
 
-BY = gv.Sampling()
+BY = gv.Sampling(smallest=False)
 
 
 def test_every_law_has_a_mutant():
