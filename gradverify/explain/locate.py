@@ -43,7 +43,7 @@ def locate(
             index,
             claimed,
             expected,
-            error,
+            float(error),
             cause,
             line,
             trial.cell,
@@ -104,8 +104,9 @@ def wrong_entry(
         step = float(along(y, k, index)[k][index])
         expected = known.value / step if isinstance(known, Estimate) else "a finite number"
         return k, index, float(m.gradient[k][index]) if m.gradient is not None else np.nan, expected, 0.0
-    entries = _doubted(values["u"])
-    if len(entries) > ALL or len(entries) == m.count:
+    if sum(np.count_nonzero(p) for p in values["u"]) <= FEW < m.count:
+        entries = [(k, tuple(map(int, index))) for k, p in enumerate(values["u"]) for index in np.argwhere(p)]
+    else:
         entries = among_many(m) if m.count > MANY else [m.entry(i) for i in m.few(ALL if m.even else SOME)]
     found = _worst(quick, f, y, w, m.claim, entries)
     confirmed = _worst(oracle, f, y, w, m.claim, [found[:2]]) if found is not None else None
@@ -141,11 +142,6 @@ def _not_finite(m: Mismatch) -> Entry | None:
         if len(bad) and k in m.judged:
             return k, tuple(map(int, bad[0]))
     return None
-
-
-def _doubted(u: Vectors) -> list[Entry]:
-    """The entries that a tangent moves."""
-    return [(k, tuple(map(int, index))) for k, p in enumerate(u) for index in np.argwhere(p)]
 
 
 def _steepest(g: Array, steps: Array) -> tuple[int, ...]:
