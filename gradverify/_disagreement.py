@@ -60,17 +60,25 @@ class Attempt:
 
 
 def settle(
-    attempt: Attempt, first: Judgement, by: Instruments, tally: Tally, least: Mapping[int, Least], *, strict: bool
+    attempt: Attempt,
+    at_first: Claim,
+    first: Judgement,
+    by: Instruments,
+    tally: Tally,
+    least: Mapping[int, Least],
+    *,
+    strict: bool,
 ) -> tuple[int, ...] | None:
     """A disagreement becomes a finding, is excused (the arguments seen are returned), or decides nothing.
 
-    ``least`` is for each argument the least mistake that was told to be seen at this point so far.
+    ``at_first`` is the claim about which both sides disagree. ``least`` is for each argument the least mistake that was told to be seen at this point so far.
     """
     law, trial = attempt.law, attempt.trial
     careful, narrowed = by.careful(first.gap), _narrowed(attempt, by, first.gap)
-    confirmed = _second_look(narrowed, careful)
-    if confirmed is None and narrowed is not attempt:
-        confirmed = _second_look(attempt, careful)
+    confirmed = looks = _second_look(narrowed, careful)
+    if narrowed is not attempt:
+        confirmed = confirmed or _second_look(attempt, careful)
+        looks = (({}, at_first, first),)  # of how large a mistake is, a few entries say nothing
     if confirmed is None:
         tally.reasons.append(first.reason or "a disagreement was not confirmed by fresh directions")
         return None
@@ -92,7 +100,7 @@ def settle(
         if (
             excuse.place is None
             and from_oracle
-            and (note := _slight(finding, confirmed, attempt.judged, least, trial.subject))
+            and (note := _slight(finding, looks or confirmed, attempt.judged, least, trial.subject))
         ):
             tally.notes.append(note)
             return tuple(k for k in attempt.judged if found.sight.get(k) == "decisive")

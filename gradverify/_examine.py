@@ -377,7 +377,7 @@ def _attempt(attempt: Attempt, by: Instruments, tally: Tally, seen: _Sight, stri
             seen.least[k] = least.better(seen.least.get(k, least))
         apart = found.outcome is Outcome.DISAGREES or (found.outcome is Outcome.BLUNT and found.gap > found.bar)
         if apart or (law.almost_everywhere and isinstance(claim.right, CannotHere)):
-            settled = settle(attempt, found, by, tally, seen.least, strict=strict)
+            settled = settle(attempt, claim, found, by, tally, seen.least, strict=strict)
             if tally.findings:
                 return bar
             decided.append(settled is not None)

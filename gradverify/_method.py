@@ -60,6 +60,7 @@ class Excuse:
 
     ``isolated`` marks a value right by the chain rule that is not the derivative at this one point;
     ``place`` is the (argument, index, claimed, least, greatest slope) that no smooth neighbour allows;
+    ``tied`` are all entries that it is about, where it is no single one's doing: each an argument and an index.
     ``seen`` are the arguments whose slopes nearby are not all zero. ``beside`` finds such a place at a smooth
     neighbour, for where the point itself can be told nothing about.
     """
@@ -68,6 +69,7 @@ class Excuse:
     note: str = ""
     isolated: bool = False
     place: tuple[int, tuple[int, ...], float, float, float] | None = None
+    tied: tuple[tuple[int, tuple[int, ...]], ...] = ()
     seen: tuple[int, ...] = ()
     beside: Callable[[], tuple[int, tuple[int, ...], float, float, float] | None] = lambda: None
 

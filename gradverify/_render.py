@@ -29,7 +29,7 @@ VERDICT = (
 )
 FINDING = (
     *("law", "argument", "index", "claimed", "expected", "error"),
-    *("cause", "witness", "dtype", "where", "kind", "places", "outputs"),
+    *("cause", "witness", "dtype", "where", "kind", "places", "outputs", "note"),
 )
 
 
@@ -70,7 +70,9 @@ def failure(verdict: Verdict) -> list[str]:
             words = SIDES.get(f.law, ("claimed", "expected"))
             shown = ", ".join(f"{word} {side}" for word, side in zip(words, sides(f), strict=True))
             lines.append(f"  at {clean(f.place)}: {shown}{within(f)}")
-        evidence = [*extent(f), *([clean(f.cause)] if f.cause and f.cause != f.argument else [])]
+        says = "" if f.cause == f.argument else f.cause.removeprefix(f.note).removeprefix("; ")
+        evidence = [*extent(f), *([clean(says)] if says else [])]
+        lines += [f"  {clean(f.note)}"] if f.note and f.note != f.argument else []
         if f.where:
             seen = "with" if f.where == "the given inputs" else "first seen with"
             lines.append(f"  {seen} {clean(f.where)} in {clean(f.dtype)}{':' if evidence else ''}")

@@ -45,6 +45,7 @@ class Finding:
     cotangent: tuple[Any, ...] = field(default=(), compare=False, repr=False)
     kind: str = ""  # of cause, in a word; empty where there is no simple pattern
     places: tuple[str, ...] = ()  # all that is wrong, as a user writes it; none where that is everything, or unknown
+    note: str = ""  # with what a cause begins that is about the two sides shown, and not about where it was first seen
     outputs: tuple[str, ...] = ()  # the parts of the value whose cotangents are answered wrongly; in the same way
 
     @property

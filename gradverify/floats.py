@@ -186,12 +186,11 @@ class Floats:
             return self.trial(trial.subject.fresh, x, trial.where, trial.seed, trial.key)
 
         cause = diagnose(trial, finding, at, loop, self.oracle)
-        if cause.says:
-            kept = loop.kept(finding.law)
-            known = "" if kept.cause in (FORMULA, ANSWER) else kept.cause
-            says = cause.says if known in cause.says else f"{known}; {cause.says}"
-            told = dataclasses.replace(kept, kind=cause.kind, cause=says)
-            loop.keep(dataclasses.replace(told, places=cause.places, outputs=cause.outputs))
+        kept = loop.kept(finding.law)
+        note = "" if cause.says and (kept.cause in (FORMULA, ANSWER) or kept.cause in cause.says) else kept.cause
+        says = "; ".join(filter(None, (note, cause.says)))
+        told = dataclasses.replace(kept, kind=cause.kind, cause=says, note=note)
+        loop.keep(dataclasses.replace(told, places=cause.places or finding.places, outputs=cause.outputs))
 
     def shrink(self, trial: Trial, finding: Finding, loop: Loop) -> int:
         """Let the loop keep the finding at the smallest inputs and cotangent found; how many were tried.

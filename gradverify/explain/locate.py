@@ -60,7 +60,8 @@ def locate(
             wanted = f"{least} (the slope nearby)"
         elif low <= claimed <= high:
             wanted = f"what agrees with all that tie: one mixture of the slopes nearby, here from {least} to {greatest}"
-        return finding(f.names[k], index, claimed, wanted, 0.0)
+        tied = [f.names[k] + (str(list(at)) if at else "") for k, at in excuse.tied]
+        return replace(finding(f.names[k], index, claimed, wanted, 0.0), places=tuple(tied))
     if law.derivative and found.part is None and "u" in values:
         entry = wrong_entry(law, f, x, values, quick)
         if entry is not None:

@@ -264,8 +264,8 @@ def _manner(f: Finding) -> tuple[str, ...]:
 
 
 def _skeleton(words: str) -> str:
-    """The words without their numbers."""
-    return re.sub(r"-?\d+(\.\d+)?(e[-+]?\d+)?", "#", words)
+    """The words without their numbers, and of a list of entries the first."""
+    return re.sub(r"(, [^,;:]*\[#[^\]]*\])+", "", re.sub(r"-?\d+(\.\d+)?(e[-+]?\d+)?", "#", words))
 
 
 def _relative(f: Finding) -> float:

@@ -13,6 +13,7 @@ from gradverify._verdict import Outcome
 from gradverify.kinks.place import NEARER, Place, convention, finite, offsets
 
 LEADS = (4.0, 3.0, 0.25, -0.25, -4.0)  # offsets tried for one coordinate: first, second, near, far behind
+NAMED = 8  # entries that tie
 SEARCHED = 24  # jumping coordinates up to which extremes are searched one sign at a time; above, sampled
 ROUNDS = 2  # over all coordinates in one search
 SEARCHES = 2  # along one direction, before a claim counts as outside
@@ -136,8 +137,11 @@ def between(slopes: Slopes, g: Array, tolerance: Array, nearer: Array) -> Excuse
             slopes.search(_unit(g.size, [i]), 1.0)
             slopes.search(_unit(g.size, [i]), -1.0)
             low, high = slopes.range(_unit(g.size, [i]))
-            note = "" if alone else _in_sum(slopes, g, tolerance)
-            return Excuse(Outcome.DISAGREES, note, place=(k, index, float(g[i]), low, high))
+            spot = k, index, float(g[i]), low, high
+            if alone:
+                return Excuse(Outcome.DISAGREES, "", place=spot)
+            tied = tuple(place.entry(int(i)) for i in jumping[:SEARCHED])
+            return Excuse(Outcome.DISAGREES, _in_sum(slopes, g, tolerance), place=spot, tied=tied)
     if misses:
         return Excuse(Outcome.BLUNT, "outside the slopes found nearby along one direction only")
     return Excuse(Outcome.AGREES, convention(place, g, nearer), seen=place.seen(nearer))
@@ -150,8 +154,10 @@ def _in_sum(slopes: Slopes, g: Array, tolerance: Array) -> str:
         return ""
     low, high = (end / slopes.place.steps[slopes.jumping[0]] for end in slopes.range(d))
     valid = f"{low:.6g}" if f"{low:.6g}" == f"{high:.6g}" else f"from {low:.6g} to {high:.6g}"
+    names = [slopes.place.named(int(i)) for i in slopes.jumping[:NAMED]]
+    names += [f"{len(slopes.jumping) - NAMED} more"] if len(slopes.jumping) > NAMED else []
     total = float(g[slopes.jumping].sum())
-    return f"{len(slopes.jumping)} entries tie, or meet at a kink: in sum {total:.6g} is claimed, and {valid} is valid"
+    return f"{', '.join(names)} tie, or meet at a kink: in sum {total:.6g} is claimed, and {valid} is valid"
 
 
 def _inside(slopes: Slopes, g: Array, tolerance: Array, d: Array) -> bool:

@@ -71,6 +71,11 @@ class Place:
         kept = (p * (d != 0) if d.size else d for p, d in zip(u, self.doubted, strict=True))
         return replace(u, parts=tuple(kept))
 
+    def named(self, i: int) -> str:
+        """Flat coordinate i as a user writes it."""
+        k, index = self.entry(i)
+        return self.f.names[k] + (str(list(index)) if index else "")
+
     def along(self, i: int) -> Vectors:
         """One natural step of flat coordinate i."""
         k, index = self.entry(i)
@@ -121,8 +126,7 @@ def outside(place: Place, i: int, claimed: float, slopes: Array) -> Excuse:
 def convention(place: Place, g: Array, slopes: Array) -> str:
     """What is claimed at the largest jump, and what else would be valid."""
     i = int(np.argmax(np.ptp(slopes, axis=0)))
-    k, index = place.entry(i)
-    name = place.f.names[k] + (str(list(index)) if index else "")
+    name = place.named(i)
     low, high = slopes[:, i].min() + 0.0, slopes[:, i].max() + 0.0  # no -0
     claimed = g[i] + 0.0
     return f"a kink at {name}: {claimed:.3g} is claimed, any value from {low:.3g} to {high:.3g} is valid"

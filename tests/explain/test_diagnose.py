@@ -433,3 +433,19 @@ def test_which_outputs_are_answered_wrongly_is_told():
     assert "wrong through value[1]; right for the cotangent of every other output" in str(
         gv.check(f, vjp=vjp, inputs=X)
     )
+
+
+def test_at_a_tie_all_that_tie_are_named_with_what_is_claimed_of_them_together():
+    x = np.array([[1.0, 3.0, 3.0, -2.0], [5.0, 0.0, 1.0, 2.0]])
+
+    def every(g, x):
+        return g[:, None] * (x == x.max(-1, keepdims=True))
+
+    (found,) = gv.check(lambda x: x.max(-1), vjp=every, inputs=x, cotangent=np.ones(2)).findings
+    assert found.kind == "ties"
+    assert found.places == ("x[0, 1]", "x[0, 2]")
+    assert found.note == "x[0, 1], x[0, 2] tie, or meet at a kink: in sum 2 is claimed, and 1 is valid"
+    shared = gv.check(
+        lambda x: x.max(-1), vjp=lambda g, x: every(g, x) / every(np.ones(2), x).sum(-1)[:, None], inputs=x
+    )
+    assert shared.ok
