@@ -71,7 +71,8 @@ def settle(
 ) -> tuple[int, ...] | None:
     """A disagreement becomes a finding, is excused (the arguments seen are returned), or decides nothing.
 
-    ``at_first`` is the claim about which both sides disagree. ``least`` is for each argument the least mistake that was told to be seen at this point so far.
+    ``at_first`` is the claim about which both sides disagree. ``least`` is for each argument the least mistake that was
+    told to be seen at this point so far.
     """
     law, trial = attempt.law, attempt.trial
     careful, narrowed = by.careful(first.gap), _narrowed(attempt, by, first.gap)

@@ -51,7 +51,7 @@ def test_a_mistake_is_one_entry_s_only_if_it_makes_the_gap_of_every_look():
 @pytest.mark.parametrize("f", [np.sin, lambda x: np.abs(np.sin(x) + 2)], ids=["complex", "of reals alone"])
 @pytest.mark.parametrize("share", ["entry", "norm"])
 def test_of_very_many_entries_too_what_is_told_to_be_visible_is_and_a_third_of_it_is_not_alleged(f, share):
-    x = np.random.default_rng(5).normal(size=20_000)
+    x = np.random.default_rng(5).uniform(0.5, 1.5, 20_000) * np.random.default_rng(6).choice([-1, 1], 20_000)
 
     def checked(times):
         off = np.ones(x.size)

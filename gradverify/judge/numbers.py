@@ -14,13 +14,14 @@ from gradverify._floating import is_floating, limits
 from gradverify._vectors import FAR, Answer, Estimate, Weighed
 from gradverify._verdict import Outcome
 from gradverify.judge.judgement import ALL_SEEN, EDGE, FAULT, FAULT_EPS, TINY, ZERO, Judgement, Least
-from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, together
+from gradverify.judge.rounding import CHANCE, ELSEWHERE, MEASURED, Rounding, exponents, together
 from gradverify.judge.sizes import Sizes, elsewhere_of, naturals_of, size_of
 
 SUSPICIOUS = 1 / 32  # of the least visible gap: what is off by as much may have more rounding than it was granted
 ALONE = 1e-8  # of |v||f|: below this the complex step, whose self-test passes such errors, refutes nothing alone
 # A second look grants more of the rounding, and wants a mistake seen along two directions. Measured, not derived:
 CONFIRMED = Least(8.0, 9.0)  # times the rounding that a first look grants, what a second look mostly confirms ...
+GRANTED = 3.0  # ... or of what it grants where f is large, if that is more ...
 LIMITED = Least(4.0, 3.0)  # ... and times the least gap that its oracle can confirm
 # Which entry is the largest depends on the cotangent: what is told is twice as much, where that is still little.
 CAUTION, LITTLE = 2.0, 5e-10
@@ -182,7 +183,8 @@ def _sight_along(
                     entry, norm = effects(w, k)
                     if entry > 0 and norm > 0:
                         pairs = zip(CONFIRMED, LIMITED, strict=True)
-                        one, alike = (float(max(c * own, d * limit)) for c, d in pairs)
+                        more = GRANTED * (own + exponents(w.answer, k) * sizes_of_terms[k])
+                        one, alike = (float(max(c * own, more, d * limit)) for c, d in pairs)
                         least = Least(_cautious(one / entry), _cautious(alike / norm))
                         smallest[k] = least.worse(smallest.get(k, ALL_SEEN))
             else:

@@ -73,15 +73,15 @@ class Rounding:
 
     def _own(self, answer: Answer) -> tuple[Array, ...]:
         """Some roundings of every entry's own size; if measured, also what exponentiating a sum as large as f costs."""
-        most, out = answer.largest() if self.measured else 0.0, []
-        for part, eps in zip(answer.parts, answer.eps, strict=True):
+        out = []
+        for k, (part, eps) in enumerate(zip(answer.parts, answer.eps, strict=True)):
             if not is_floating(part.dtype):
                 out.append(np.broadcast_to(0.0, part.shape))
                 continue
             count = ROUNDINGS_HALF if eps > HALF else ROUNDINGS
             kind = limits(part.dtype)
             least = min(SUBNORMALS * kind.subnormal, kind.tiny / 16)
-            share = min(FLOOR * eps * most, EXPONENTS)
+            share = exponents(answer, k) if self.measured else 0.0
             out.append(deferred(partial(_counted, count * eps + share, least), part))
         return tuple(out)
 
@@ -100,6 +100,11 @@ class Rounding:
             within = partial(_capped, CAP * eps if self.capped and not lost else np.inf)
             out[k] = deferred(within, part, natural, sigma[k], response[k])
         return out
+
+
+def exponents(answer: Answer, k: int) -> float:
+    """The share of every entry of a part that exponentiating a sum as large as f costs."""
+    return min(FLOOR * answer.eps[k] * answer.largest(), EXPONENTS)
 
 
 def _floor(times: float, natural: Array) -> Array:
