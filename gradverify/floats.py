@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from gradverify.quantifiers import Cotangents, RandomQuantifiers
 FEW = 3  # options that are swept and told in full
 ENOUGH = 2.0**-10  # of a gap: an oracle with a bar below that settles it, for single entries too
 SEEDS = 8  # tried for quantifiers with which a witness fails
+PATIENCE = 5.0  # seconds for it; reached by slow functions alone, which are shown as small as was found by then
 EFFORT = 20_000  # calls of the function and its rules that looking for a smaller point may cost
 INSIDE = 2.0**-10  # of an argument's usual step: so far from an end
 MODERATE = (1.0, 1.0, 2.0**-3, 2.0**-6)  # times moderate values: tried in place of a given point without derivatives
@@ -206,9 +208,14 @@ class Floats:
         f, count, effort = trial.subject, len(trial.x), Budget(EFFORT)
         shown: list[Finding] = []  # as the witness shows it, the first one at the inputs where it was found
         start, seed, tried = (*trial.x, *finding.cotangent), trial.seed, itertools.count()
+        end = time.perf_counter() + PATIENCE
 
         def fails(arrays: tuple[Array, ...]) -> bool:
-            if effort.spent or (arrays[count:] and not any(np.any(v) for v in arrays[count:])):
+            if (
+                effort.spent
+                or time.perf_counter() > end
+                or (arrays[count:] and not any(np.any(v) for v in arrays[count:]))
+            ):
                 return False  # nobody would look for what a cotangent of zeros shows
             next(tried)
             places = Domain({name: At(a) for name, a in zip(f.names, arrays, strict=False)})

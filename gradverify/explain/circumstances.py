@@ -21,7 +21,7 @@ from gradverify._vectors import Vectors
 
 LARGE = 8.0  # entries beyond are large
 BESIDE = 2.0**-10  # of an entry, or of 1: so far from a special value
-MANY = 16  # examples
+MANY, EXAMPLES = 16, 6  # examples of a batch, and of those as many as are asked by themselves
 ADDED = 2.0**-30  # of the largest number: what adding in another order changes is less
 
 
@@ -92,7 +92,8 @@ def _distinct(a: Array) -> Array:
     flat = a.ravel().tolist()
     seen: set[int] = set()
     taken, out = set(flat), []
-    free = (n for n in itertools.count(min(flat)) if n not in taken)
+    unused = (n for n in range(max(flat)) if n not in taken)  # below the largest: those exist
+    free = itertools.chain(unused, itertools.count(max(flat) + 1))
     for n in flat:
         out.append(next(free) if n in seen else n)
         seen.add(n)
@@ -114,13 +115,20 @@ def symmetries(f: Subject, x: Vectors) -> Iterator[Change]:
         if a.ndim > 1 and a.shape[-1] * a.shape[-2] > 2:
             even = (a + np.flip(a, (-1, -2))) / 2
             yield _with(x, k, even.astype(a.dtype), Cause("moved", f"right once {name} reads the same backwards"))
-    yield from alone(f, x)
 
 
-def alone(f: Subject, x: Vectors) -> Iterator[Change]:
-    """The first example of a batch by itself, where every one counts by itself."""
-    if (one := _one_of_a_batch(f, x)) is not None:
-        yield Change(one, Cause("mixed", "right for a batch of one: what belongs to other examples enters"))
+def of_a_batch(f: Subject, x: Vectors, holds: Callable[[Vectors], bool]) -> Cause | None:
+    """Is every example right by itself, where each counts by itself?"""
+    ones = _each_of_a_batch(f, x)
+    if not ones or not all(map(holds, ones)):
+        return None
+    return Cause("mixed", "right for a batch of one: what belongs to other examples enters")
+
+
+def repeats(f: Subject, x: Vectors) -> bool:
+    """Does an index occur twice?"""
+    pairs = zip(f.domain.arguments.values(), x, strict=True)
+    return any(place.kind == "index" and np.unique(a).size < a.size for place, a in pairs)
 
 
 def _with(x: Vectors, k: int, a: Array, cause: Cause) -> Change:
@@ -129,25 +137,27 @@ def _with(x: Vectors, k: int, a: Array, cause: Cause) -> Change:
     return Change(Vectors(tuple(parts), bare=x.bare), cause)
 
 
-def _one_of_a_batch(f: Subject, x: Vectors) -> Vectors | None:
-    """The first example in every argument that has them along its first axis: each of which counts by itself."""
+def _each_of_a_batch(f: Subject, x: Vectors) -> list[Vectors]:
+    """Some examples by themselves, in every argument that has them along its first axis; none where they mix."""
     fixed = all(np.ndim(end) == 0 for k in range(len(x)) for end in f.domain.bounds(k))
     if not fixed or not x[0].ndim or x[0].shape[0] < 2:
-        return None
+        return []
     count = x[0].shape[0]
 
     def each(rows: list[int]) -> Vectors:
         return Vectors(tuple(a[rows] if a.ndim and a.shape[0] == count else a for a in x), bare=x.bare)
 
     if count > MANY:
-        return None
+        return []
     try:
         whole, alone = f.forward(x), [f.forward(each([row])) for row in range(count)]
     except Broken:
-        return None
+        return []
     if any(len(one) != len(whole) for one in alone):
-        return None
-    return each([0]) if all(_by_row(p, [one[j] for one in alone]) for j, p in enumerate(whole)) else None
+        return []
+    if not all(_by_row(p, [one[j] for one in alone]) for j, p in enumerate(whole)):
+        return []
+    return [each([int(row)]) for row in np.unique(np.linspace(0, count - 1, EXAMPLES).astype(int))]
 
 
 def _by_row(whole: Array, alone: list[Array]) -> bool:

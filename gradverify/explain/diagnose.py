@@ -16,7 +16,7 @@ from gradverify._method import Loop, Trial
 from gradverify._subject import Broken, Subject
 from gradverify._vectors import Estimate, Misfit, Vectors
 from gradverify._verdict import Finding
-from gradverify.explain.circumstances import alone, changes, symmetries, vanishing
+from gradverify.explain.circumstances import changes, of_a_batch, repeats, symmetries, vanishing
 from gradverify.explain.cotangent import SAME, nonlinear
 from gradverify.explain.dependence import (
     another_function,
@@ -156,9 +156,10 @@ def _of_numbers(
     analytic = ladder.trusts(f, y)
     m = Mismatch(f, y, v, judged, ladder, f.pullback(y, v), analytic, lambda: loop.spent)
     many = finding.argument in f.names and not few(f, y, judged, analytic=analytic)
-    if many and (part := of_a_part(m, finding)) is not None:
+    part = (nonlinear(f, y, v, judged, ()) or of_a_part(m, finding)) if many else None
+    if part is not None and not repeats(f, x):
         return part
-    if (found := vanishing(changes(f, x, finite=finite), holds)) is not None:
+    if (found := vanishing(changes(f, x, finite=finite), holds) or part) is not None:
         return found
     if isinstance(finding.expected, str) and "between" in finding.expected:
         return Cause("branch", "at a kink, and no mixture of the slopes beside it")
@@ -168,9 +169,9 @@ def _of_numbers(
     table = sides(f, y, ones if v.size == 1 else v, judged, analytic=analytic)
     if not table:
         return nonlinear(f, y, v, judged, table) or _of_a_sample(m, finding)
-    found = _of_a_table(m, u, table, finding) or vanishing(symmetries(f, x), holds)
+    found = _of_a_table(m, u, table, finding) or vanishing(symmetries(f, x), holds) or of_a_batch(f, x, holds)
     if found is not None and found.kind == "term":  # of one example alone it may be none
-        found = vanishing(alone(f, x), holds) or found
+        found = of_a_batch(f, x, holds) or found
     wrong = [s for s in table if s.wrong.any()]
     if not wrong:
         return found or NOTHING
@@ -219,7 +220,7 @@ def _of_a_sample(m: Mismatch, finding: Finding) -> Cause:
         return NOTHING
     k = m.f.names.index(finding.argument)
     some = sampled(m.f, m.x, m.v, k, around(finding.index, m.x[k].shape), m.oracle)
-    causes = (pattern(some) for pattern in (dropped, factor, partly))
+    causes = (pattern(some) for pattern in (not_finite, dropped, factor, partly))
     wrong, known = int(np.sum(some.wrong & some.known)), int(some.known.sum())
     return next(filter(None, causes), Cause("", f"wrong on {wrong} of {known} entries of {some.name} that were asked"))
 

@@ -8,6 +8,7 @@ from gradverify._arrays import Array
 from gradverify.explain.groups import DRAWN, FEW, TWO, Gap, Groups, Unknown
 from gradverify.explain.mismatch import Mismatch
 
+EVERY = 64  # entries of a part: all are asked; of more, some
 MANY = 512  # entries: of fewer every 64th says nothing
 
 
@@ -35,7 +36,10 @@ def _wrong(m: Mismatch, k: int, whole: Gap) -> Array:
     if entries.throughout(0, entries.count):
         return np.ones(entries.count, bool)
     try:
-        return entries.wrong(whole, TWO if entries.count > MANY and entries.spread() else FEW)
+        found = entries.wrong(whole, TWO if entries.count > MANY and entries.spread() else FEW)
+        if not _throughout(m.entries_of(k), found):
+            raise Unknown
+        return found
     except Unknown:
         wrong = _of_slices(m, k, whole)
         if wrong.all() or not _throughout(m.entries_of(k), wrong):
@@ -55,9 +59,10 @@ def _alone(m: Mismatch, k: int, whole: Gap) -> Array | None:
 
 
 def _throughout(entries: Groups, wrong: Array) -> bool:
-    """Are some of the entries that are marked, drawn at random, all wrong?"""
+    """Are the entries that are marked all wrong: every one, or of many some drawn at random?"""
     marked = np.flatnonzero(wrong)
-    drawn = {marked[0], marked[-1], *np.random.default_rng(0).choice(marked, DRAWN)}
+    some = marked if marked.size <= EVERY else np.random.default_rng(0).choice(marked, 2 * DRAWN)
+    drawn = {marked[0], marked[-1], *some}
     return all(entries.together(i, i + 1).wrong for i in map(int, drawn))
 
 

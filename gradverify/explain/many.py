@@ -10,7 +10,7 @@ from gradverify._arrays import Array
 from gradverify._cause import Cause
 from gradverify._verdict import Finding
 from gradverify.explain.circumstances import LARGE, special
-from gradverify.explain.extent import extent
+from gradverify.explain.extent import EVERY, extent
 from gradverify.explain.mismatch import Mismatch
 from gradverify.explain.patterns import inside
 from gradverify.explain.regions import listed, places
@@ -26,13 +26,16 @@ def of_a_part(m: Mismatch, finding: Finding) -> Cause | None:
     k = m.f.names.index(finding.argument)
     m = replace(m, oracle=replace(m.oracle, enough=ENOUGH * _gap(m, k, finding)))
     wrong = _alone(m, k, finding.index) or _extents(m, k)
-    if not wrong or any(_peculiar(m.x[j], marked) for j, marked in wrong.items()):
+    if not wrong or not all(m.moves(j) for j in m.judged) or not wrong[k][finding.index or ()].all():
+        return None
+    if any(_peculiar(m.x[j], marked) for j, marked in wrong.items()):
         return None
     where = {j: places(m.f.names[j], marked) for j, marked in wrong.items()}
     if not all(where.values()):
         return None
     count, all_places = sum(int(marked.sum()) for marked in wrong.values()), sum(where.values(), ())
     what = f"{all_places[0]} alone is wrong" if count == 1 else f"{count:,} entries are wrong"
+    what += ", as far as some of them were asked" if any(marked.sum() > EVERY for marked in wrong.values()) else ""
     found = sampled(m.f, m.x, m.v, k, _some(wrong[k]), m.oracle)
     pattern = inside(found)
     kind = _kind(wrong) if count == 1 or pattern or not _scattered(wrong) else ""
@@ -60,7 +63,10 @@ def _extents(m: Mismatch, k: int) -> dict[int, Array]:
     """For every argument that is wrong the entries that are; nothing where that is all of one, or is not known."""
     found = {}
     for j in (k, *(j for j in m.judged if j != k)):
-        if j != k and not m.weighed({j: np.ones(m.x[j].shape)}).wrong:
+        whole = m.weighed({j: np.ones(m.x[j].shape)})
+        if not np.isfinite(whole.bar):
+            return {}
+        if j != k and not whole.wrong:
             continue
         marked = extent(m, j)
         if marked is None or marked.all():

@@ -46,6 +46,10 @@ class Mismatch:
         sizes = itertools.accumulate((self.x[k].size for k in self.judged), initial=0)
         return dict(zip(self.judged, sizes, strict=False))
 
+    def moves(self, k: int) -> bool:
+        """Does every entry of this argument move? What lies at an end of its range does not: nothing is seen of it."""
+        return bool(np.all(self.base[k]))
+
     @property
     def count(self) -> int:
         """How many entries there are."""

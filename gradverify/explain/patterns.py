@@ -37,12 +37,14 @@ def place(flat: int, shape: tuple[int, ...]) -> str:
 
 def of_all(s: Sides) -> str:
     """Which entries a pattern explains."""
+    if not s.known.all():
+        return f"all {int(s.known.sum())} entries of {s.name} that were asked"
     return f"all {s.claimed.size} entries of {s.name}" if s.claimed.size > 1 else s.name
 
 
 def not_finite(s: Sides) -> Cause | None:
     """NaN or infinity where a finite number is expected."""
-    bad = int(np.sum(~np.isfinite(s.claimed) & s.known))
+    bad = int(np.sum(~np.isfinite(s.claimed)))
     if not bad:
         return None
     return Cause("range", f"claimed is not finite on {bad} of {s.claimed.size} entries of {s.name}")
@@ -199,9 +201,13 @@ def partly(s: Sides) -> Cause | None:
     if np.ptp(ratios) > 10 * SAME * abs(ratios[0]) or not ratios[0]:
         return None
     kind = "sign" if abs(ratios[0] + 1) < 10 * SAME else "factor"
-    says = f"claimed = {float(ratios[0]):.7g} x expected on {count} of {s.claimed.size} entries of {s.name}"
+    among = (
+        f"{s.claimed.size} entries of {s.name}" if s.known.all() else f"{int(s.known.sum())} of them that were asked"
+    )
+    says = f"claimed = {float(ratios[0]):.7g} x expected on {count} of {among}"
     at = place(int(np.flatnonzero(wrong)[0]), wrong.shape)
-    return Cause(kind, f"{says}, such as {s.name}{at}; the rest is right")
+    rest = "the rest is right" if s.known.all() else "the rest of these is right"
+    return Cause(kind, f"{says}, such as {s.name}{at}; {rest}")
 
 
 def inside(s: Sides) -> str:

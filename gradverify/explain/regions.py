@@ -17,6 +17,22 @@ def places(name: str, wrong: Array) -> tuple[str, ...]:
         return ()
     if wrong.all():
         return (name,)
+    if product := _product(name, wrong):
+        return product
+    if wrong.ndim > 1 and (whole := _triangle(wrong)):
+        return (f"{whole} of {name}",)
+    few = np.argwhere(wrong).tolist() if np.count_nonzero(wrong) <= LISTED else []
+    runs = _slices(np.flatnonzero(wrong), wrong.size)
+    ways = (
+        tuple(f"{name}[{', '.join(map(str, index))}]" for index in few),
+        _rows(name, wrong) if wrong.ndim > 1 else (),
+        tuple(f"{name}.ravel()[{run}]" for run in runs) if len(runs) <= LISTED else (),
+    )
+    return min(filter(None, ways), key=len, default=())
+
+
+def _product(name: str, wrong: Array) -> tuple[str, ...]:
+    """What is marked as slices along every axis, each with each; nothing where it is not that, or too many."""
     chosen = [
         np.flatnonzero(wrong.any(axis=tuple(k for k in range(wrong.ndim) if k != axis))) for axis in range(wrong.ndim)
     ]
@@ -24,12 +40,20 @@ def places(name: str, wrong: Array) -> tuple[str, ...]:
         texts = [_slices(rows, size) for rows, size in zip(chosen, wrong.shape, strict=True)]
         if np.prod([len(several) for several in texts]) <= LISTED:
             return tuple(f"{name}[{', '.join(index)}]" for index in itertools.product(*texts))
-    if wrong.ndim > 1 and (whole := _triangle(wrong)):
-        return (f"{whole} of {name}",)
-    if np.count_nonzero(wrong) <= LISTED:
-        return tuple(f"{name}[{', '.join(map(str, index))}]" for index in np.argwhere(wrong).tolist())
-    runs = _slices(np.flatnonzero(wrong), wrong.size)
-    return tuple(f"{name}.ravel()[{run}]" for run in runs) if len(runs) <= LISTED else ()
+    return ()
+
+
+def _rows(name: str, wrong: Array) -> tuple[str, ...]:
+    """What is marked along the first axis, part by part; nothing where that is too much to tell."""
+    told: list[str] = []
+    for row in np.flatnonzero(wrong.any(axis=tuple(range(1, wrong.ndim)))).tolist():
+        one = np.zeros(wrong.shape, bool)
+        one[row] = wrong[row]
+        parts = _product(name, one)
+        if not parts or len(told) + len(parts) > LISTED:
+            return ()
+        told += parts
+    return tuple(told)
 
 
 def listed(wrong: Array) -> bool:

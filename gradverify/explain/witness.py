@@ -125,4 +125,6 @@ def _option(value: Any, subject: Subject) -> str:
     if isinstance(value, Enum):
         home = "m." if subject.call.startswith("m.") else ""
         return f"{home}{type(value).__qualname__}.{value.name}"
+    if callable(value) and (name := getattr(value, "__name__", "")).isidentifier():
+        return f"np.{name}" if getattr(np, name, None) is value else name
     return literal(value) if isinstance(value, np.ndarray) else repr(value)

@@ -71,13 +71,22 @@ def _rounding(place: Place, g: Vectors, u: Vectors) -> float:
     return here if np.isfinite(here) else MEASURED.along(g.answers[0].answer, u)
 
 
+def _asked(sizes: Array) -> list[int]:
+    """The coordinates that are asked: all, or of many half of them the steepest, and half from everywhere."""
+    if sizes.size <= ASKED:
+        return list(range(sizes.size))
+    some = np.linspace(0, sizes.size - 1, ASKED // 2).astype(int)
+    return list(dict.fromkeys([*np.argsort(-sizes)[: ASKED // 2].tolist(), *some.tolist()]))
+
+
 def refuted(
     place: Place, near: list[tuple[Vectors, Array]], oracle: Any
 ) -> tuple[int, tuple[int, ...], float, float, float] | None:
-    """The entry of a neighbour's claim that is furthest from the slope there; none where too many would be asked."""
+    """The entry of a neighbour's claim that is furthest from the slope there; of many some are asked."""
     worst, found = 0.0, None
-    for z, g in near if place.steps.size <= ASKED else ():
-        for i, step in enumerate(place.steps):
+    for z, g in near:
+        for i in _asked(np.abs(g) * place.steps):
+            step = place.steps[i]
             known = oracle.directional(place.f, z, place.along(i), place.v)
             if not isinstance(known, Estimate):
                 continue

@@ -45,9 +45,8 @@ def planted(s: Subject, k: int, share: float, place: tuple[int, ...] | None) -> 
 def check(s: Subject, backward: Callable[..., Any], inputs: tuple[Any, ...], seed: int) -> Any:
     """The derivative law alone, at these inputs."""
     given = tuple(GradVerify().given(a, x) for a, x in zip(s.args, fresh(inputs), strict=True))
-    return gv.check(
-        lambda *x: s.forward(*x), vjp=backward, inputs=given, seed=seed, laws=LAW
-    )  # arguments are x0, x1 ...
+    value, by = lambda *x: s.forward(*x), gv.Sampling(smallest=False)  # arguments are x0, x1 ...
+    return gv.check(value, vjp=backward, inputs=given, seed=seed, laws=LAW, by=by)
 
 
 def sights(s: Subject, seed: int) -> dict[str, list[bool]]:

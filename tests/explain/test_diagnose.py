@@ -449,3 +449,19 @@ def test_at_a_tie_all_that_tie_are_named_with_what_is_claimed_of_them_together()
         lambda x: x.max(-1), vjp=lambda g, x: every(g, x) / every(np.ones(2), x).sum(-1)[:, None], inputs=x
     )
     assert shared.ok
+
+
+def test_one_example_that_is_right_by_itself_does_not_make_the_others_mixed():
+    def vjp(g, x):
+        return np.where(np.abs(x) > 0.9, 0, g / np.sqrt(1 - x * x))
+
+    box = gv.At(np.array([0.1, 0.95, 0.93, 0.2]), low=-1, high=1)
+    assert gv.check(np.arcsin, vjp=vjp, inputs=box).findings[0].kind != "mixed"
+
+
+def test_an_option_that_is_called_is_written_by_its_name():
+    def f(x, *, act):
+        return act(x)
+
+    (found,) = gv.check(f, vjp=lambda g, x, act=None: g, inputs=gv.Box("n"), options={"act": [np.tanh]}).findings
+    assert "'act': [np.tanh]" in found.witness

@@ -70,8 +70,8 @@ def test_what_is_wrong_is_named_and_nothing_else(where, f):
 def test_equal_and_opposite_mistakes_are_both_named():
     def vjp(g, x):
         d = g * np.cos(x) * C
-        d[10, 3] += 0.1
-        d[20, 4] -= 0.1
+        d[10, 3] += 0.1 * g
+        d[20, 4] -= 0.1 * g
         return d
 
     (found,) = gv.check(analytic, vjp=vjp, inputs=X, laws=LAW).findings
@@ -129,3 +129,63 @@ def test_the_budget_is_respected():
     report = gv.check(f, vjp=lambda g, x: g * np.cos(x) * C * np.where(TEN, 1.1, 1), inputs=X, laws=LAW, budget=300)
     assert report.status == "FAILS"
     assert len(calls) < 600
+
+
+def test_nothing_is_claimed_of_entries_that_could_not_be_asked():
+    kinks = np.where(np.arange(X.size).reshape(SHAPE) % 3 == 0, 0.0, X)
+
+    def f(x, p):
+        return float(np.sum(np.sin(x)) + np.sum(np.abs(p)))
+
+    def vjp(g, x, p):
+        d, s = g * np.cos(x), g * np.sign(p)
+        d[3, 7] *= 2
+        s[10] *= 1.5
+        return d, s
+
+    assert gv.check(f, vjp=vjp, inputs=(X, kinks), laws=LAW).findings[0].places == ()
+    ends = np.abs(X)
+    ends[5] = 0
+
+    def two_rows(g, x):
+        d = g * np.cos(x)
+        d[5:7] *= 1.1
+        return d
+
+    found = gv.check(lambda x: np.sum(np.sin(x)), vjp=two_rows, inputs=gv.At(ends, low=0), laws=LAW).findings[0]
+    assert found.places == ()
+    assert "that were asked" in found.cause
+
+
+def test_a_row_with_two_right_entries_is_not_a_wrong_row():
+    wrong = marked(5)
+    wrong[5, 17:19] = False
+    assert checked(analytic, wrong).findings[0].places == ("x[5, :17]", "x[5, 19:]")
+
+
+def test_what_only_some_of_were_asked_says_so():
+    (found,) = checked(analytic, marked(slice(56, None))).findings
+    assert "160 entries are wrong, as far as some of them were asked" in found.cause
+
+
+def test_a_fault_in_the_cotangent_or_in_repeated_indices_is_no_place():
+    clipped = gv.check(np.sin, vjp=lambda g, x: np.clip(g, -1.499, 1.499) * np.cos(x), inputs=X, laws=LAW).findings[0]
+    assert clipped.kind == "cotangent"
+    rows = np.random.default_rng(0).permutation(60)[:30]
+    rows[7] = rows[22]
+
+    def last(g, w, i):
+        d = np.zeros_like(w)
+        d[i] = g
+        return d, None
+
+    assert gv.check(lambda w, i: w[i], vjp=last, inputs=(X, rows), laws=LAW).findings[0].kind == "duplicates"
+
+
+@pytest.mark.parametrize("size", [100, 300, 2400])
+def test_one_kink_among_many_entries_hides_no_mistake_elsewhere(size):
+    x = np.random.default_rng(0).normal(size=size)
+    x[2] = 0
+    relu = lambda x: np.maximum(x, 0)  # noqa: E731
+    assert gv.check(relu, vjp=lambda g, x: 2 * g * (x > 0), inputs=x, laws=LAW).status == "FAILS"
+    assert gv.check(relu, vjp=lambda g, x: g * (x > 0), inputs=x, laws=LAW).ok

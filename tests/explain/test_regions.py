@@ -34,6 +34,7 @@ SEVERAL = {
     ("x[0, :]", "x[3:5, :]"): marked(0, 3, 4),
     ("the diagonal of x",): np.eye(5, dtype=bool),
     ("the upper triangle of x",): np.triu(np.ones((5, 5), bool), 1),
+    ("x[3, 7]", "x[5, :]"): marked((3, 7), 5),
     ("x.ravel()[13:]",): (np.arange(48) >= 13).reshape(SHAPE),
     (): np.arange(48).reshape(SHAPE) % 7 % 3 == 0,
 }

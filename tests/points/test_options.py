@@ -168,7 +168,7 @@ def test_a_suite_finds_the_pair_too(pytester):
     """)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--gv-profile=quick")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*in float64, axis=0, keepdims=True"])
+    result.stdout.fnmatch_lines(["*in float64, axis=0, keepdims=True:"])
 
 
 def test_a_value_that_is_always_refused_is_not_passed_over():
