@@ -21,14 +21,14 @@ def places(name: str, wrong: Array) -> tuple[str, ...]:
         return product
     if wrong.ndim > 1 and (whole := _triangle(wrong)):
         return (f"{whole} of {name}",)
-    few = np.argwhere(wrong).tolist() if np.count_nonzero(wrong) <= LISTED else []
-    runs = _slices(np.flatnonzero(wrong), wrong.size)
-    ways = (
-        tuple(f"{name}[{', '.join(map(str, index))}]" for index in few),
-        _rows(name, wrong) if wrong.ndim > 1 else (),
-        tuple(f"{name}.ravel()[{run}]" for run in runs) if len(runs) <= LISTED else (),
-    )
-    return min(filter(None, ways), key=len, default=())
+    by_rows = _rows(name, wrong) if wrong.ndim > 1 else ()
+    if np.count_nonzero(wrong) <= LISTED:
+        each = tuple(f"{name}[{', '.join(map(str, index))}]" for index in np.argwhere(wrong).tolist())
+        return by_rows if by_rows and len(by_rows) < len(each) else each
+    runs = tuple(f"{name}.ravel()[{run}]" for run in _slices(np.flatnonzero(wrong), wrong.size))
+    if by_rows and len(runs) > 1:
+        return by_rows
+    return runs if len(runs) <= LISTED else ()
 
 
 def _product(name: str, wrong: Array) -> tuple[str, ...]:
