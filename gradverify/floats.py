@@ -56,9 +56,9 @@ class Floats:
         """The oracle with a second opinion, to settle a gap of this size."""
         return Ladder(careful=True, enough=gap * ENOUGH if np.isfinite(gap) else 0.0)
 
-    def _quick(self, gap: float) -> Ladder:
-        """The oracle, which knows what it trusts here, no sharper than such a gap needs."""
-        return dataclasses.replace(self.oracle, enough=gap * ENOUGH if np.isfinite(gap) else 0.0)
+    def _quick(self, careful: Ladder) -> Ladder:
+        """The oracle, which knows what it trusts here, no sharper than the careful one."""
+        return dataclasses.replace(self.oracle, enough=careful.enough)
 
     def trial(self, subject: Subject, x: Vectors, where: str, seed: int, key: tuple[int, ...]) -> Trial:
         """The trial of this subject at x, whose quantifiers are drawn from the seed and the key."""
@@ -125,7 +125,7 @@ class Floats:
         if sum(y[k].size for k in judged) <= MANY or "vjp" not in law.needs:
             return ()
         try:
-            few = among_many(mismatch(law, f, y, w, judged, self._quick(gap)))
+            few = among_many(mismatch(law, f, y, w, judged, self._quick(self.careful(gap))))
         except Broken:
             return ()
         marks = [np.zeros(p.shape, bool) for p in values["u"]]
@@ -147,12 +147,9 @@ class Floats:
                 return Excuse(Outcome.AGREES, note, seen=judged)
             if doubt := opinions.remainder_doubts(trial.subject, y, values["u"], w, known):
                 return Excuse(Outcome.BLUNT, doubt)
-            even, quick = (
-                self.oracle.trusts(trial.subject, y),
-                dataclasses.replace(self.oracle, enough=values["D"].enough),
-            )
+            even = self.oracle.trusts(trial.subject, y)
             place = kinks.Place(trial.subject, y, w, judged, values["u"])
-            return kinks.look(place, values["D"], quick, rng, even=even)
+            return kinks.look(place, values["D"], self._quick(values["D"]), rng, even=even)
         except Broken as failure:
             return Excuse(Outcome.DISAGREES, str(failure) if failure.rule == trial.subject.name else "")
 
@@ -163,8 +160,7 @@ class Floats:
 
     def locate(self, law: Law, trial: Trial, values: Mapping[str, Any], found: Judgement, excuse: Excuse) -> Finding:
         """The entry where it shows, and the line that reproduces it."""
-        quick = dataclasses.replace(self.oracle, enough=values["D"].enough)  # which knows what it trusts here
-        return locate(law, trial, values, found, excuse, quick)
+        return locate(law, trial, values, found, excuse, self._quick(values["D"]))
 
     def plainer(self, trial: Trial, finding: Finding, loop: Loop) -> tuple[Trial, Finding]:
         """The same law broken with as few options as possible away from their first values; the loop keeps that."""
@@ -211,12 +207,9 @@ class Floats:
         end = time.perf_counter() + PATIENCE
 
         def fails(arrays: tuple[Array, ...]) -> bool:
-            if (
-                effort.spent
-                or time.perf_counter() > end
-                or (arrays[count:] and not any(np.any(v) for v in arrays[count:]))
-            ):
-                return False  # nobody would look for what a cotangent of zeros shows
+            unlikely = arrays[count:] and not any(np.any(v) for v in arrays[count:])  # a cotangent of zeros
+            if effort.spent or time.perf_counter() > end or unlikely:
+                return False
             next(tried)
             places = Domain({name: At(a) for name, a in zip(f.names, arrays, strict=False)})
             fixed = dataclasses.replace(self, cotangent=arrays[count:] or None)

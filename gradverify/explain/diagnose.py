@@ -161,7 +161,7 @@ def _of_numbers(
         return part
     if (found := vanishing(changes(f, x, finite=finite), holds) or part) is not None:
         return found
-    if isinstance(finding.expected, str) and "between" in finding.expected:
+    if isinstance(finding.expected, str) and "slopes nearby" in finding.expected:
         return Cause("branch", "at a kink, and no mixture of the slopes beside it")
     if loop.spent:
         return NOTHING

@@ -149,10 +149,10 @@ def between(slopes: Slopes, g: Array, tolerance: Array, nearer: Array) -> Excuse
 
 def _in_sum(slopes: Slopes, g: Array, tolerance: Array) -> str:
     """What is claimed of all entries together whose slopes jump, if that alone is too much or too little."""
-    d = _unit(g.size, slopes.jumping) * slopes.place.steps
-    if _inside(slopes, g, tolerance, d) or np.ptp(slopes.place.steps[slopes.jumping]):
+    d = _unit(g.size, slopes.jumping)
+    if _inside(slopes, g, tolerance, d):
         return ""
-    low, high = (end / slopes.place.steps[slopes.jumping[0]] for end in slopes.range(d))
+    low, high = slopes.range(d)
     valid = f"{low:.6g}" if f"{low:.6g}" == f"{high:.6g}" else f"from {low:.6g} to {high:.6g}"
     names = [slopes.place.named(int(i)) for i in slopes.jumping[:NAMED]]
     names += [f"{len(slopes.jumping) - NAMED} more"] if len(slopes.jumping) > NAMED else []

@@ -465,3 +465,20 @@ def test_an_option_that_is_called_is_written_by_its_name():
 
     (found,) = gv.check(f, vjp=lambda g, x, act=None: g, inputs=gv.Box("n"), options={"act": [np.tanh]}).findings
     assert "'act': [np.tanh]" in found.witness
+
+
+def test_a_kink_that_no_circumstance_undoes_is_a_branch_for_one_entry_and_for_several_together():
+    x = np.array([0.875, 0.75])  # 0.625 twice: neither whole numbers, nor equal, nor of two signs
+
+    def both(g, x):
+        return g * (x - SHIFT == (x - SHIFT).max())
+
+    (found,) = gv.check(lambda x: (x - SHIFT).max(), vjp=both, inputs=x).findings
+    assert (found.kind, found.claimed) == ("branch", 1.0)
+    assert found.note == "x[0], x[1] tie, or meet at a kink: in sum 2 is claimed, and 1 is valid"
+    assert "no mixture of the slopes beside it" in found.cause
+    shared = gv.check(lambda x: (x - SHIFT).max(), vjp=lambda g, x: both(g, x) / both(1, x).sum(), inputs=x)
+    assert shared.ok
+
+
+SHIFT = np.array([0.25, 0.125])
